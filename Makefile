@@ -1,0 +1,62 @@
+# One environment for Airflow, dbt, Great Expectations and the loader, made from the lock.
+SHELL := /bin/sh
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BAOTU := $(VENV)/bin/baotu
+UV := $(VENV)/bin/uv
+UV_VERSION := $(shell sed -n 's/^uv==//p' requirements.lock)
+export DO_NOT_TRACK := 1
+export SCARF_NO_ANALYTICS := 1
+export DBT_SEND_ANONYMOUS_USAGE_STATS := false
+export GX_ANALYTICS_ENABLED := false
+
+.PHONY: help venv demo up down status test lint docs clean lock
+
+help: ## What can be made
+	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' $(MAKEFILE_LIST)
+
+# The stamp holds the lock's digest: a changed lock is installed, an unchanged one costs nothing, also offline.
+venv: $(VENV)/.locked
+$(VENV)/.locked: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' \
+		|| { echo "Baotu needs Python 3.11; found $$($(PYTHON) --version 2>&1). Try: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)" >&2; exit 1; }
+	@echo "… environment: $(VENV) from requirements.lock"
+	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	@test -x $(UV) || $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	@VIRTUAL_ENV=$(CURDIR)/$(VENV) $(UV) pip sync --quiet requirements.lock
+	@VIRTUAL_ENV=$(CURDIR)/$(VENV) $(UV) pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: venv ## Everything once, with sample deliveries: ingest, validate, build, publish, scorecard
+	@$(BAOTU) demo
+
+up: venv ## Start PostgreSQL and Airflow, bring the warehouse up to date
+	@$(BAOTU) up
+
+down: venv ## Stop everything; data is kept
+	@$(BAOTU) down
+
+status: venv ## What runs, what is published, what waits
+	@$(BAOTU) status
+
+test: venv ## Every test that needs nothing but the lock
+	@$(VENV)/bin/python -m pytest
+
+lint: venv ## ruff, mypy, sqlfluff
+	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/ruff format --check .
+	@$(VENV)/bin/mypy
+	@$(VENV)/bin/sqlfluff lint --disable-progress-bar dbt_project/models dbt_project/tests
+
+docs: venv ## dbt's documentation of the published marts, into .baotu/docs
+	@$(BAOTU) docs
+
+clean: ## Remove caches and the environment; never data
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis dbt_project/target dbt_project/logs
+	find . -name __pycache__ -type d -not -path './.baotu/*' -prune -exec rm -rf {} +
+
+lock: ## Resolve the lock anew (needs the package index)
+	@printf 'dbt-core-experimental-parser\n' > .lock-excludes
+	$(UV) pip compile --quiet pyproject.toml --extra dev --python-version 3.11 --excludes .lock-excludes \
+		--no-header --no-annotate --no-emit-index-url --upgrade --output-file requirements.lock
+	@rm .lock-excludes

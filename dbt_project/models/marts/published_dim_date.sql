@@ -1,0 +1,4 @@
+{{ config(alias='dim_date') }}
+{#- The dimension under the name that BI joins; marts are published as a whole, dimensions too. -#}
+
+select * from {{ ref('dim_date') }}

@@ -1,0 +1,124 @@
+"""What people decide about deliveries: each act is a row of ops.decision, and the ledger follows."""
+
+from dataclasses import dataclass
+
+import psycopg
+from psycopg.types.json import Jsonb
+
+from baotu import alerts, gate, landing
+from baotu.sources import load_source
+from baotu.warehouse import connect, run_by, source_lock
+
+#: From which states an act makes sense, and where it leads.
+_ACTS = {
+    "accept": ({"rejected", "withdrawn"}, "accepted"),
+    "reject": ({"accepted"}, "rejected"),
+    "withdraw": ({"accepted", "rejected", "landed"}, "withdrawn"),
+}
+
+
+class NotPossible(Exception):
+    """The act does not fit the delivery's state; the message says what does."""
+
+
+@dataclass(frozen=True)
+class Decided:
+    """The delivery that the act led to (a new one after `retry`), its status and the reasons in English."""
+
+    delivery_id: int
+    status: str
+    reasons: tuple[str, ...] = ()
+
+
+def decide(delivery_id: int, action: str, reason: str) -> Decided:
+    """Accept, reject or withdraw a delivery. Takes effect for readers with the next build.
+
+    Raises NotPossible for an unknown delivery or one in a state that the act does not fit.
+    """
+    allowed, target = _ACTS[action]
+    with connect() as connection:
+        source = _source_of(connection, delivery_id)
+    with source_lock(source), connect() as connection, connection.transaction():
+        row = connection.execute(
+            "select status, rows_read, replaces_id from ops.delivery where delivery_id = %s for update", (delivery_id,)
+        ).fetchone()
+        assert row is not None
+        status, rows_read, _ = row
+        if status not in allowed:
+            hint = f"; it was not read, so fix the cause and run: baotu deliveries retry {delivery_id} --reason …" if (
+                status == "refused"
+            ) else ""
+            raise NotPossible(
+                f"Delivery {delivery_id} is {status}; {action} needs one of: {', '.join(sorted(allowed))}{hint}"
+            )
+        if action == "accept" and connection.execute(
+            "select 1 from ops.delivery as other inner join ops.delivery as this using (origin_id)"
+            " where this.delivery_id = %s and other.status = 'accepted'",
+            (delivery_id,),
+        ).fetchone():
+            raise NotPossible(f"Another reading of the same file is accepted; withdraw that one first ({delivery_id})")
+        if action == "accept" and connection.execute(
+            "select 1 from ops.delivery where delivery_id = %s and validated_at is null", (delivery_id,)
+        ).fetchone():
+            raise NotPossible(f"Delivery {delivery_id} was never validated; run: baotu deliveries retry {delivery_id}")
+        _record(connection, delivery_id, action, reason)
+        quarantined = connection.execute(
+            "select count(distinct row_no) from quarantine.row where delivery_id = %s"
+            " and resolution is distinct from 'passed' and resolution is distinct from 'accepted'",
+            (delivery_id,),
+        ).fetchone()
+        assert quarantined is not None
+        said = [{"code": "decision", "zh": f"人工决定:{reason}", "en": f"a person decided: {reason}"}]
+        connection.execute(
+            "update ops.delivery set status = %s, status_reason = %s, rows_quarantined = %s, rows_accepted = %s"
+            " where delivery_id = %s",
+            (target, Jsonb(said), quarantined[0], (rows_read or 0) - quarantined[0], delivery_id),
+        )
+        alerts.resolve(connection, delivery_id)
+    return Decided(delivery_id, target, (reason,))
+
+
+def retry(delivery_id: int, reason: str) -> Decided:
+    """Read the archived file again with today's YAML, seeds and rules, and judge it.
+
+    What it replaces stays in force until the new verdict. Raises NotPossible, FileNotFoundError.
+    """
+    with connect() as connection:
+        source = load_source(_source_of(connection, delivery_id))
+        with connection.transaction():
+            newest = connection.execute(
+                "select max(delivery_id) from ops.delivery where origin_id ="
+                " (select origin_id from ops.delivery where delivery_id = %s)",
+                (delivery_id,),
+            ).fetchone()
+            if newest is not None and newest[0] != delivery_id:
+                raise NotPossible(f"Delivery {delivery_id} was read again since, as {newest[0]}; retry that one")
+            _record(connection, delivery_id, "retry", reason)
+            outcome = landing.reread(connection, source, delivery_id)
+    if outcome.status == "refused":
+        return Decided(outcome.delivery_id, "refused", tuple(en for _, _, en in outcome.notes))
+    for verdict in gate.validate(source):
+        if verdict.delivery_id == outcome.delivery_id:
+            return Decided(verdict.delivery_id, verdict.status, tuple(r["en"] for r in verdict.reasons))
+    # Another run judged it between our load and our turn at the lock.
+    with connect() as connection:
+        row = connection.execute(
+            "select status from ops.delivery where delivery_id = %s", (outcome.delivery_id,)
+        ).fetchone()
+    return Decided(outcome.delivery_id, row[0] if row else "unknown")
+
+
+def _source_of(connection: psycopg.Connection, delivery_id: int) -> str:
+    row = connection.execute("select source from ops.delivery where delivery_id = %s", (delivery_id,)).fetchone()
+    if row is None:
+        raise NotPossible(f"There is no delivery {delivery_id}; see: baotu deliveries list")
+    found: str = row[0]
+    return found
+
+
+def _record(connection: psycopg.Connection, delivery_id: int, action: str, reason: str) -> None:
+    connection.execute(
+        "insert into ops.decision (subject, delivery_id, action, reason, decided_by)"
+        " values ('delivery', %s, %s, %s, %s)",
+        (delivery_id, action, reason, run_by()),
+    )

@@ -1,0 +1,425 @@
+"""The gate between landed and accepted: Great Expectations on a slice, quarantine by query, a verdict per delivery.
+
+One run judges all landed deliveries of a source, under the source's lock. A rule that breaks (as against one that
+fails) ends the run and leaves its deliveries landed: nobody's data is rejected for our mistake.
+"""
+
+import importlib
+import logging
+import os
+from collections import defaultdict
+from collections.abc import Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from psycopg import sql
+from psycopg.types.json import Jsonb
+
+from baotu import alerts, dbt
+from baotu.sources import Source
+from baotu.warehouse import connect, source_lock, warehouse_url
+
+log = logging.getLogger(__name__)
+
+KEYS = ("delivery_id", "row_no", "item_no")
+
+
+class BrokenRule(Exception):
+    """A rule could not be evaluated, or its failing rows do not add up; the deliveries stay landed."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A rule's result over what it was run on."""
+
+    rule: str
+    severity: str
+    column: str | None
+    zh: str
+    en: str
+    is_success: bool
+    failed: int
+    #: The failing rows, as a query over the server's tables; None for rules without keys.
+    query: str | None
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a run decided about one delivery. `rules`: failed rule → rows, or None where rows are not counted."""
+
+    delivery_id: int
+    file_uri: str
+    status: str
+    rows_read: int
+    rows_quarantined: int
+    rules: dict[str, int | None]
+    reasons: tuple[dict[str, str], ...]
+
+
+def validate(source: Source, *, dag_run_id: str | None = None, dry_run_of: int | None = None) -> list[Verdict]:
+    """Judge all landed deliveries of a source (or one dry run) and return their verdicts.
+
+    Raises BrokenRule, or dbt.DbtError when staging fails; then nothing was decided and a rerun starts afresh.
+    """
+    with source_lock(source.id), connect() as connection:
+        wanted = "status = 'landed'" if dry_run_of is None else f"delivery_id = {int(dry_run_of)}"
+        with connection.transaction():
+            # What a killed run left open is over: this one holds the lock.
+            connection.execute(
+                "update ops.validation_run set finished_at = now() where source = %s and finished_at is null",
+                (source.id,),
+            )
+            pending = [
+                (delivery_id, file_uri, rows_read)
+                for delivery_id, file_uri, rows_read in connection.execute(
+                    f"select delivery_id, file_uri, rows_read from ops.delivery where source = %s and {wanted}"
+                    " and rows_read is not null order by delivery_id",
+                    (source.id,),
+                )
+            ]
+            if not pending:
+                return []
+            ids = [delivery_id for delivery_id, _, _ in pending]
+            run_row = connection.execute(
+                "insert into ops.validation_run (source, delivery_ids, dag_run_id) values (%s, %s, %s)"
+                " returning validation_run_id",
+                (source.id, ids, dag_run_id),
+            ).fetchone()
+            assert run_row is not None
+        run_id: int = run_row[0]
+        dbt.run(f"staging-{source.id}", ["run", "--select", f"stg_{source.id}"])
+        suite = importlib.import_module(f"expectations.{source.id}")
+        with connection.transaction():
+            _slice(connection, source, ids)
+        row_outcomes = evaluate("audit", source.id, suite.ROW_RULES, keys=KEYS)
+        with connection.transaction():
+            _collect_failing(connection, source, row_outcomes)
+            _profile(connection, source, ids, suite.PROFILE)
+        delivery_outcomes = evaluate("audit", f"{source.id}_profile", suite.DELIVERY_RULES, keys=("delivery_id",))
+        with connection.transaction():
+            failing_deliveries = _failing_deliveries(connection, delivery_outcomes)
+            verdicts = [
+                _judge(connection, source, pending_one, row_outcomes, delivery_outcomes, failing_deliveries)
+                for pending_one in pending
+            ]
+            if dry_run_of is None:
+                _record_checks(connection, source, run_id, pending, row_outcomes, delivery_outcomes, failing_deliveries)
+                _quarantine(connection, source, row_outcomes, verdicts)
+                for verdict in verdicts:
+                    _decide(connection, source, verdict, dag_run_id)
+            connection.execute(
+                "update ops.validation_run set finished_at = now() where validation_run_id = %s", (run_id,)
+            )
+        return verdicts
+
+
+def evaluate(schema: str, table: str, rules: Sequence[Any], *, keys: Sequence[str] = ()) -> list[Outcome]:
+    """Run expectations on a table of the warehouse, without fetching a single failing row.
+
+    Raises BrokenRule for a rule that raised instead of judging.
+    """
+    if not rules:
+        return []
+    os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
+    # Imported here: it takes seconds, and only tasks that validate need it.
+    import great_expectations as gx
+    from great_expectations.data_context.types.base import ProgressBarsConfig
+
+    context = gx.get_context(mode="ephemeral")
+    # Its bars go to stderr, which Airflow logs as errors.
+    context.variables.progress_bars = ProgressBarsConfig(globally=False)
+    source = context.data_sources.add_postgres(
+        "warehouse", connection_string=warehouse_url().replace("postgresql://", "postgresql+psycopg://", 1)
+    )
+    asset = source.add_table_asset(table, table_name=table, schema_name=schema)
+    suite = context.suites.add(gx.ExpectationSuite(table, expectations=list(deepcopy(rules))))
+    definition = gx.ValidationDefinition(
+        name=table, data=asset.add_batch_definition_whole_table("whole"), suite=suite
+    )
+    result_format: dict[str, Any] = {"result_format": "BASIC", "partial_unexpected_count": 0}
+    if keys:
+        result_format |= {"unexpected_index_column_names": list(keys), "return_unexpected_index_query": True}
+    results = context.validation_definitions.add(definition).run(result_format=result_format)
+    found = {}
+    for result in results.results:
+        outcome = _outcome(result, f"{schema}.{table}")
+        found[outcome.rule] = outcome
+    # Results come back in another order than the suite's.
+    return [found[rule.meta["rule"]] for rule in rules]
+
+
+def _outcome(result: Any, table: str) -> Outcome:
+    config = result.expectation_config
+    meta = config.meta
+    explained = result.exception_info or {}
+    raised = explained.get("raised_exception") or any(
+        isinstance(part, dict) and part.get("raised_exception") for part in explained.values()
+    )
+    is_rows_query = config.type == "unexpected_rows_expectation"
+    failed = result.result.get("observed_value" if is_rows_query else "unexpected_count")
+    if raised or failed is None:
+        # The exception's text may quote data: the rule's code is enough to find it.
+        raise BrokenRule(f"Rule {meta['rule']} could not be evaluated on {table}; its deliveries stay landed")
+    if is_rows_query:
+        query = config.kwargs["unexpected_rows_query"].replace("{batch}", table)
+    else:
+        query = result.result.get("unexpected_index_query")
+    return Outcome(
+        rule=meta["rule"],
+        severity=str(getattr(config.severity, "value", config.severity)),
+        column=meta.get("column"),
+        zh=meta["zh"],
+        en=meta["en"],
+        is_success=bool(result.success),
+        failed=int(failed),
+        query=query.rstrip().rstrip(";") if query else None,
+    )
+
+
+def _slice(connection: psycopg.Connection, source: Source, ids: Sequence[int]) -> None:
+    """What this run judges, made anew: literal ids, no parsing, statistics for the planner."""
+    table = sql.Identifier("audit", source.id)
+    connection.execute(sql.SQL("drop table if exists {}").format(table))
+    connection.execute(
+        sql.SQL("create unlogged table {} as select * from {} where delivery_id = any({})").format(
+            table, sql.Identifier("staging", f"stg_{source.id}"), sql.Literal(list(ids))
+        )
+    )
+    connection.execute(sql.SQL("analyze {}").format(table))
+
+
+def _collect_failing(connection: psycopg.Connection, source: Source, outcomes: Sequence[Outcome]) -> None:
+    """Run each failing rule's own query on the server; its rows must be as many as Great Expectations counted."""
+    table = sql.Identifier("audit", f"{source.id}_failing")
+    connection.execute(sql.SQL("drop table if exists {}").format(table))
+    connection.execute(
+        sql.SQL(
+            "create unlogged table {} (rule text, delivery_id bigint, row_no bigint, item_no smallint)"
+        ).format(table)
+    )
+    for outcome in outcomes:
+        if outcome.failed == 0:
+            continue
+        if outcome.query is None:
+            raise BrokenRule(f"Rule {outcome.rule} failed without a query for its rows")
+        inserted = connection.execute(
+            sql.SQL("insert into {} select {}, delivery_id, row_no, item_no from ({}) as failing").format(
+                table,
+                sql.Literal(outcome.rule),
+                # Suites and seeds are the only authors of this text, never data.
+                sql.SQL(outcome.query),  # type: ignore[arg-type]
+            )
+        ).rowcount
+        if inserted != outcome.failed:
+            raise BrokenRule(
+                f"Rule {outcome.rule}: Great Expectations counted {outcome.failed} failing rows, its query returns"
+                f" {inserted}; nothing was decided"
+            )
+    connection.execute(sql.SQL("analyze {}").format(table))
+
+
+def _profile(connection: psycopg.Connection, source: Source, ids: Sequence[int], columns: dict[str, str]) -> None:
+    """One row per delivery, those without rows too: what delivery rules read."""
+    table = sql.Identifier("audit", f"{source.id}_profile")
+    connection.execute(sql.SQL("drop table if exists {}").format(table))
+    measures = sql.SQL("").join(
+        sql.SQL(", {} as {}").format(sql.SQL(expression), sql.Identifier(name))  # type: ignore[arg-type]
+        for name, expression in columns.items()
+    )
+    connection.execute(
+        sql.SQL(
+            "create unlogged table {} as select ids.delivery_id, measured.* from unnest({}::bigint[]) as"
+            " ids (delivery_id) cross join lateral (select count(distinct row_no) as row_count{} from {} as slice"
+            " where slice.delivery_id = ids.delivery_id) as measured"
+        ).format(table, sql.Literal(list(ids)), measures, sql.Identifier("audit", source.id))
+    )
+    connection.execute(sql.SQL("analyze {}").format(table))
+
+
+def _failing_deliveries(connection: psycopg.Connection, outcomes: Sequence[Outcome]) -> dict[str, set[int]]:
+    failing: dict[str, set[int]] = {}
+    for outcome in outcomes:
+        if outcome.failed == 0:
+            failing[outcome.rule] = set()
+            continue
+        found = {
+            row[0]
+            for row in connection.execute(
+                sql.SQL("select delivery_id from ({}) as failing").format(
+                    sql.SQL(outcome.query or "")  # type: ignore[arg-type]
+                )
+            )
+        }
+        if len(found) != outcome.failed:
+            raise BrokenRule(f"Rule {outcome.rule}: {outcome.failed} deliveries counted, {len(found)} returned")
+        failing[outcome.rule] = found
+    return failing
+
+
+def _judge(
+    connection: psycopg.Connection,
+    source: Source,
+    pending: tuple[int, str, int],
+    row_outcomes: Sequence[Outcome],
+    delivery_outcomes: Sequence[Outcome],
+    failing_deliveries: dict[str, set[int]],
+) -> Verdict:
+    delivery_id, file_uri, rows_read = pending
+    failing = sql.Identifier("audit", f"{source.id}_failing")
+    by_rule = dict(
+        connection.execute(
+            sql.SQL("select rule, count(distinct row_no) from {} where delivery_id = %s group by rule").format(failing),
+            (delivery_id,),
+        ).fetchall()
+    )
+    held_back = [o.rule for o in row_outcomes if o.severity != "info"]
+    quarantined_row = connection.execute(
+        sql.SQL("select count(distinct row_no) from {} where delivery_id = %s and rule = any(%s)").format(failing),
+        (delivery_id, held_back),
+    ).fetchone()
+    quarantined: int = quarantined_row[0] if quarantined_row else 0
+    rules: dict[str, int | None] = {rule: rows for rule, rows in by_rule.items() if rule in held_back}
+    reasons = []
+    for outcome in delivery_outcomes:
+        if outcome.severity == "critical" and delivery_id in failing_deliveries[outcome.rule]:
+            rules[outcome.rule] = None
+            reasons.append({"code": outcome.rule, "zh": outcome.zh, "en": outcome.en})
+    for outcome in row_outcomes:
+        if outcome.severity == "critical" and outcome.rule in by_rule:
+            rows = by_rule[outcome.rule]
+            reasons.append(
+                {"code": outcome.rule, "zh": f"{outcome.zh}({rows} 行)", "en": f"{outcome.en} ({rows} rows)"}
+            )
+    if rows_read and quarantined > source.max_quarantined_share * rows_read:
+        share, limit = 100 * quarantined / rows_read, 100 * source.max_quarantined_share
+        reasons.append(
+            {
+                "code": "max_quarantined_share",
+                "zh": f"{rows_read} 行中有 {quarantined} 行未通过校验({share:.1f}%),超过上限 {limit:g}%",
+                "en": f"{quarantined} of {rows_read} rows failed validation ({share:.1f}%), more than {limit:g}%",
+            }
+        )
+    status = "rejected" if reasons else "accepted"
+    standing = connection.execute(
+        "select decision.action, decision.reason from ops.decision as decision inner join ops.delivery as decided"
+        " using (delivery_id) where decided.origin_id ="
+        " (select origin_id from ops.delivery where delivery_id = %s) and decision.action in"
+        " ('accept', 'reject', 'withdraw') order by decision.decision_id desc limit 1",
+        (delivery_id,),
+    ).fetchone()
+    if standing is not None:
+        status = {"accept": "accepted", "reject": "rejected", "withdraw": "withdrawn"}[standing[0]]
+        reasons.append(
+            {"code": "decision", "zh": f"人工决定:{standing[1]}", "en": f"a person decided: {standing[1]}"}
+        )
+    return Verdict(delivery_id, file_uri, status, rows_read, quarantined, rules, tuple(reasons))
+
+
+def _record_checks(
+    connection: psycopg.Connection,
+    source: Source,
+    run_id: int,
+    pending: Sequence[tuple[int, str, int]],
+    row_outcomes: Sequence[Outcome],
+    delivery_outcomes: Sequence[Outcome],
+    failing_deliveries: dict[str, set[int]],
+) -> None:
+    """Every rule of this run for every delivery: the history that drift and replays are judged by."""
+    counts: dict[tuple[int, str], int] = defaultdict(int)
+    for delivery_id, rule, rows in connection.execute(
+        sql.SQL("select delivery_id, rule, count(distinct row_no) from {} group by 1, 2").format(
+            sql.Identifier("audit", f"{source.id}_failing")
+        )
+    ):
+        counts[delivery_id, rule] = rows
+    rows_of_checks = [
+        (run_id, delivery_id, source.id, o.rule, o.severity, counts[delivery_id, o.rule] == 0, rows_read,
+         counts[delivery_id, o.rule])
+        for delivery_id, _, rows_read in pending
+        for o in row_outcomes
+    ] + [
+        (run_id, delivery_id, source.id, o.rule, o.severity, delivery_id not in failing_deliveries[o.rule], None, None)
+        for delivery_id, _, _ in pending
+        for o in delivery_outcomes
+    ]  # fmt: skip
+    with connection.cursor() as cursor, cursor.copy(
+        "copy ops.check_result (validation_run_id, delivery_id, source, rule, severity, is_success, rows_checked,"
+        " rows_failed) from stdin"
+    ) as copy:
+        for row in rows_of_checks:
+            copy.write_row(row)
+
+
+def _quarantine(
+    connection: psycopg.Connection, source: Source, outcomes: Sequence[Outcome], verdicts: Sequence[Verdict]
+) -> None:
+    """Rows that fail critical rules too, so that a later `accept` admits the delivery without them."""
+    connection.execute(
+        "update quarantine.row set resolved_at = now(), resolution = 'passed', resolved_by = 'gate'"
+        " where delivery_id = any(%s) and resolved_at is null",
+        ([verdict.delivery_id for verdict in verdicts],),
+    )
+    for outcome in outcomes:
+        if outcome.failed and outcome.severity != "info":
+            connection.execute(
+                sql.SQL(
+                    "insert into quarantine.row (delivery_id, source, row_no, rule, severity, column_name, detail_zh,"
+                    " detail_en) select distinct delivery_id, %s, row_no, rule, %s, %s, %s, %s from {} where rule = %s"
+                ).format(sql.Identifier("audit", f"{source.id}_failing")),
+                (source.id, outcome.severity, outcome.column, outcome.zh, outcome.en, outcome.rule),
+            )
+
+
+def _decide(connection: psycopg.Connection, source: Source, verdict: Verdict, dag_run_id: str | None) -> None:
+    """Flip the delivery, and what it replaces, in the caller's transaction; open and resolve alerts beside it."""
+    connection.execute(
+        "update ops.delivery set status = %s, status_reason = %s, rows_quarantined = %s, rows_accepted = %s,"
+        " validated_at = now() where delivery_id = %s",
+        (
+            verdict.status,
+            Jsonb(list(verdict.reasons)) if verdict.reasons else None,
+            verdict.rows_quarantined,
+            verdict.rows_read - verdict.rows_quarantined,
+            verdict.delivery_id,
+        ),
+    )
+    replaced = connection.execute(
+        "update ops.delivery as old set status = 'replaced' from ops.delivery as new where new.delivery_id = %s"
+        " and old.origin_id = new.origin_id and old.delivery_id <> new.delivery_id"
+        # A failed re-reading does not take away what it was meant to replace.
+        " and (old.status in ('refused', 'rejected') or (old.status = 'accepted' and new.status <> 'rejected'))"
+        " returning old.delivery_id",
+        (verdict.delivery_id,),
+    ).fetchall()
+    for (old_id,) in replaced:
+        connection.execute(
+            "update quarantine.row set resolved_at = now(), resolution = 'replaced', resolved_by = 'gate'"
+            " where delivery_id = %s and resolved_at is null",
+            (old_id,),
+        )
+        alerts.resolve(connection, old_id)
+    opened = None
+    if verdict.status == "rejected":
+        opened = alerts.rejected_delivery(
+            source,
+            delivery_id=verdict.delivery_id,
+            file_uri=verdict.file_uri,
+            rules=verdict.rules,
+            rows_read=verdict.rows_read,
+            dag_run_id=dag_run_id,
+        )
+    elif verdict.status == "accepted" and verdict.rows_quarantined > source.alert_quarantined_share * verdict.rows_read:
+        opened = alerts.quarantined_rows(
+            source,
+            delivery_id=verdict.delivery_id,
+            file_uri=verdict.file_uri,
+            rules=verdict.rules,
+            rows_read=verdict.rows_read,
+            rows_quarantined=verdict.rows_quarantined,
+            dag_run_id=dag_run_id,
+        )
+    if opened is not None:
+        alerts.open_alert(connection, opened)
+    alerts.resolve(connection, verdict.delivery_id, keep=[opened] if opened else [])

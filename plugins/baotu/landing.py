@@ -1,0 +1,450 @@
+"""From the landing area to raw: every file once, its bytes archived, its rows and its ledger line in one transaction."""
+
+import hashlib
+import json
+import logging
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import fsspec
+import psycopg
+import yaml
+from fsspec import AbstractFileSystem
+from psycopg import sql
+from psycopg.types.json import Jsonb
+
+from baotu import alerts
+from baotu.periods import parse_period
+from baotu.readers import Reading, Refused, read
+from baotu.settings import settings
+from baotu.sources import Source
+from baotu.warehouse import RAW_KEYS, ensure_raw
+
+log = logging.getLogger(__name__)
+
+_CHUNK = 1 << 20
+_SIDECAR = ".meta.yml"
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+
+
+class FileChanged(Exception):
+    """The file changed while it was read; it is taken at the next run, when it has come to rest."""
+
+
+@dataclass(frozen=True)
+class Landed:
+    """What became of one file: status is that of its delivery, or `known` when its bytes add nothing."""
+
+    file_uri: str
+    delivery_id: int
+    status: str
+    rows_read: int | None
+    #: (code, zh, en) of what there is to say.
+    notes: tuple[tuple[str, str, str], ...] = ()
+    mapping: Mapping[str, Mapping[str, str | None]] | None = None
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    file_system: AbstractFileSystem
+    path: str
+    uri: str
+    fingerprint: str
+    modified: float
+    sidecar: bytes | None
+
+    @property
+    def name(self) -> str:
+        return self.path.rsplit("/", 1)[-1]
+
+
+def _candidate(file_system: AbstractFileSystem, path: str, info: Mapping[str, Any]) -> _Candidate:
+    sidecar_path = path + _SIDECAR
+    sidecar = file_system.cat_file(sidecar_path) if file_system.exists(sidecar_path) else None
+    stamp = info.get("ETag") or info.get("mtime") or info.get("LastModified") or info.get("created") or ""
+    modified = stamp.timestamp() if isinstance(stamp, datetime) else stamp if isinstance(stamp, int | float) else 0.0
+    digest = hashlib.sha256(sidecar).hexdigest()[:16] if sidecar is not None else "-"
+    return _Candidate(
+        file_system, path, file_system.unstrip_protocol(path), f"{info['size']}:{stamp}:{digest}", modified, sidecar
+    )
+
+
+def _is_delivery(name: str) -> bool:
+    return not name.startswith(("~$", ".")) and not name.endswith((".part", _SIDECAR))
+
+
+def _listing(source: Source) -> list[_Candidate]:
+    """Every delivery file of the landing area, in order of arrival."""
+    file_system, root = fsspec.core.url_to_fs(settings().landing_url)
+    folder = f"{root.rstrip('/')}/{source.id}"
+    if not file_system.exists(folder):
+        return []
+    found = []
+    for path, info in file_system.find(folder, detail=True).items():
+        inner = path[len(folder) :].split("/")
+        if not any(piece.startswith(".") for piece in inner) and _is_delivery(inner[-1]):
+            found.append(_candidate(file_system, path, info))
+    return sorted(found, key=lambda c: (c.modified, c.name))
+
+
+def _is_settling(source: Source, candidate: _Candidate) -> bool:
+    return bool(candidate.modified) and time.time() - candidate.modified < source.settle_seconds
+
+
+def is_settling(source: Source) -> bool:
+    """Whether some file changed so lately that `discover` would leave it for the next run."""
+    return any(_is_settling(source, candidate) for candidate in _listing(source))
+
+
+def discover(connection: psycopg.Connection, source: Source) -> list[_Candidate]:
+    """Files of the landing area that have not been seen as they are, in order of arrival.
+
+    A file that changed within `settle_seconds` is left for the next run: it may be half an upload.
+    """
+    seen = {
+        (uri, fingerprint)
+        for uri, fingerprint in connection.execute(
+            "select file_uri, fingerprint from ops.delivery_sighting where source = %s", (source.id,)
+        )
+    }
+    found = []
+    for candidate in _listing(source):
+        if (candidate.uri, candidate.fingerprint) in seen:
+            continue
+        if _is_settling(source, candidate):
+            log.info("%s is still settling; it is taken at the next run", candidate.name)
+            continue
+        found.append(candidate)
+    return found
+
+
+def local_file(path: Path) -> _Candidate:
+    """A file named on the command line; it need not lie in the landing area."""
+    file_system = fsspec.filesystem("file")
+    absolute = str(path.absolute())
+    return _candidate(file_system, absolute, file_system.info(absolute))
+
+
+def load(
+    connection: psycopg.Connection,
+    source: Source,
+    candidates: Iterable[_Candidate],
+    *,
+    given: Mapping[str, Any] | None = None,
+    dag_run_id: str | None = None,
+    dry_run: bool = False,
+) -> list[Landed]:
+    """Take each file in its own transaction; one that cannot be read is refused and stops no other.
+
+    `given` is what `--set` says. Raises nothing for a bad file; database errors end the call, and what was
+    committed before stays.
+    """
+    with connection.transaction():
+        ensure_raw(connection, source)
+    landed = []
+    for candidate in candidates:
+        try:
+            archived = _archive(candidate)
+        except FileChanged as change:
+            log.warning("%s", change)
+            continue
+        with connection.transaction():
+            outcome = _take(connection, source, candidate, archived, dict(given or {}), dag_run_id, dry_run)
+        log.info("%s: %s, %s rows (delivery %s)", candidate.name, outcome.status, outcome.rows_read, outcome.delivery_id)
+        landed.append(outcome)
+    return landed
+
+
+@dataclass(frozen=True)
+class _Archived:
+    sha256: str
+    size: int
+    path: Path
+
+
+def archive_path(sha256: str) -> Path:
+    """Where the archive keeps these bytes. Raises FileNotFoundError when it does not hold them."""
+    file_system, root = fsspec.core.url_to_fs(settings().archive_url)
+    found = f"{root.rstrip('/')}/{sha256}"
+    if not file_system.exists(found):
+        raise FileNotFoundError(f"The archive {settings().archive_url} has no copy of {sha256}")
+    return Path(found)
+
+
+def _archive(candidate: _Candidate) -> _Archived:
+    """Copy the bytes while hashing them; what happens to the file afterwards cannot matter."""
+    file_system, root = fsspec.core.url_to_fs(settings().archive_url)
+    file_system.makedirs(root, exist_ok=True)
+    before = candidate.file_system.info(candidate.path)
+    digest, size = hashlib.sha256(), 0
+    draft = f"{root.rstrip('/')}/.{candidate.name[:80]}.{time.time_ns()}.part"
+    try:
+        with candidate.file_system.open(candidate.path, "rb") as incoming, file_system.open(draft, "wb") as outgoing:
+            while chunk := incoming.read(_CHUNK):
+                digest.update(chunk)
+                size += len(chunk)
+                outgoing.write(chunk)
+        candidate.file_system.invalidate_cache()
+        after = candidate.file_system.info(candidate.path)
+        if size != after["size"] or (before["size"], before.get("mtime")) != (after["size"], after.get("mtime")):
+            raise FileChanged(
+                f"{candidate.name} changed while it was read ({before['size']} → {after['size']} bytes); "
+                "it is taken at the next run. Upload under a name ending in .part and rename it when it is whole"
+            )
+        kept = f"{root.rstrip('/')}/{digest.hexdigest()}"
+        if not file_system.exists(kept):
+            file_system.mv(draft, kept)
+    finally:
+        if file_system.exists(draft):
+            file_system.rm(draft)
+    return _Archived(digest.hexdigest(), size, Path(kept))
+
+
+def _take(
+    connection: psycopg.Connection,
+    source: Source,
+    candidate: _Candidate,
+    archived: _Archived,
+    told: dict[str, Any],
+    dag_run_id: str | None,
+    dry_run: bool,
+) -> Landed:
+    sidecar, broken_sidecar = _sidecar(candidate)
+    known = _latest_reading(connection, source.id, archived.sha256)
+    if known is not None and not dry_run:
+        same_file = known["file_uri"] == candidate.uri
+        reread = bool(told) or (same_file and sidecar != known["given"].get("sidecar", {}))
+        if not reread:
+            _sighted(connection, source.id, candidate, known["delivery_id"])
+            return Landed(candidate.uri, known["delivery_id"], "known", None, _about_known(connection, known))
+    given = {"sidecar": sidecar, "set": (known["given"].get("set", {}) if known else {}) | told}
+    return _read_into_raw(
+        connection,
+        source,
+        archived,
+        file_uri=candidate.uri,
+        given=given,
+        replaces=known,
+        dag_run_id=dag_run_id,
+        dry_run=dry_run,
+        sighted_as=candidate,
+        broken_sidecar=broken_sidecar,
+    )
+
+
+def reread(
+    connection: psycopg.Connection, source: Source, delivery_id: int, *, dag_run_id: str | None = None
+) -> Landed:
+    """Read the archived bytes again with today's source YAML and code, as a new delivery of the same origin.
+
+    What it replaces stays in force until the new one has its verdict. Runs in the caller's transaction.
+    """
+    ensure_raw(connection, source)
+    found = connection.execute(
+        "select file_sha256, file_bytes, file_uri, given from ops.delivery where delivery_id = %s", (delivery_id,)
+    ).fetchone()
+    if found is None:
+        raise LookupError(f"There is no delivery {delivery_id}")
+    sha256, size, file_uri, given = found
+    known = _latest_reading(connection, source.id, sha256)
+    assert known is not None
+    return _read_into_raw(
+        connection,
+        source,
+        _Archived(sha256, size, archive_path(sha256)),
+        file_uri=file_uri,
+        given=given,
+        replaces=known,
+        dag_run_id=dag_run_id,
+    )
+
+
+def _read_into_raw(
+    connection: psycopg.Connection,
+    source: Source,
+    archived: _Archived,
+    *,
+    file_uri: str,
+    given: dict[str, Any],
+    replaces: Mapping[str, Any] | None,
+    dag_run_id: str | None,
+    dry_run: bool = False,
+    sighted_as: _Candidate | None = None,
+    broken_sidecar: Refused | None = None,
+) -> Landed:
+    """Ledger line first (a second loader of the same bytes waits there), then the rows, in one transaction."""
+    today = datetime.now(SHANGHAI).date()
+    row = connection.execute("select nextval(pg_get_serial_sequence('ops.delivery', 'delivery_id'))").fetchone()
+    assert row is not None
+    delivery_id: int = row[0]
+    inserted = connection.execute(
+        "insert into ops.delivery (delivery_id, origin_id, attempt, replaces_id, source, file_uri, file_sha256,"
+        " file_bytes, given, status, issued_on, issued_on_basis, dag_run_id) overriding system value"
+        " values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, 'landing_date', %s) on conflict do nothing",
+        (
+            delivery_id,
+            replaces["origin_id"] if replaces else delivery_id,
+            replaces["attempt"] + 1 if replaces else 1,
+            replaces["delivery_id"] if replaces else None,
+            source.id,
+            file_uri,
+            archived.sha256,
+            archived.size,
+            Jsonb(given),
+            "dry_run" if dry_run else "landed",
+            today,
+            dag_run_id,
+        ),
+    ).rowcount
+    if inserted == 0:
+        # Another loader of the same bytes committed while this one waited.
+        other = _latest_reading(connection, source.id, archived.sha256)
+        assert other is not None
+        if sighted_as is not None:
+            _sighted(connection, source.id, sighted_as, other["delivery_id"])
+        return Landed(file_uri, other["delivery_id"], "known", None, _about_known(connection, other))
+    if sighted_as is not None and not dry_run:
+        _sighted(connection, source.id, sighted_as, delivery_id)
+    file_name = file_uri.rsplit("/", 1)[-1]
+    try:
+        if broken_sidecar is not None:
+            raise broken_sidecar
+        with connection.transaction():
+            reading = read(archived.path, file_name, source, given["sidecar"] | given["set"])
+            rows_read = _copy(connection, source, delivery_id, reading)
+    except Refused as refusal:
+        reason = [{"code": refusal.code, "zh": refusal.zh, "en": refusal.en}]
+        connection.execute(
+            "update ops.delivery set status = %s, status_reason = %s where delivery_id = %s",
+            ("dry_run" if dry_run else "refused", Jsonb(reason), delivery_id),
+        )
+        if not dry_run:
+            _supersede_failed(connection, replaces)
+            alerts.open_alert(
+                connection,
+                alerts.refused_delivery(
+                    source, delivery_id=delivery_id, file_uri=file_uri, codes=[refusal.code], dag_run_id=dag_run_id
+                ),
+            )
+        return Landed(file_uri, delivery_id, "refused", None, ((refusal.code, refusal.zh, refusal.en),))
+    issued_on, basis = _issued_on(reading, given, today)
+    period = parse_period(str(reading.meta["period"])) if "period" in reading.meta else None
+    meta = reading.meta | {"present_columns": reading.columns, "counts": reading.counts}
+    connection.execute(
+        "update ops.delivery set meta = %s, issued_on = %s, issued_on_basis = %s, period_start_on = %s,"
+        " period_end_on = %s, rows_read = %s where delivery_id = %s",
+        (
+            Jsonb(meta),
+            issued_on,
+            basis,
+            period.start_on if period else None,
+            period.end_on if period else None,
+            rows_read,
+            delivery_id,
+        ),
+    )
+    status = "dry_run" if dry_run else "landed"
+    return Landed(file_uri, delivery_id, status, rows_read, (), reading.mapping)
+
+
+def _copy(connection: psycopg.Connection, source: Source, delivery_id: int, reading: Reading) -> int:
+    columns = [*RAW_KEYS, *reading.columns, "extra"]
+    statement = sql.SQL("copy {} ({}) from stdin").format(
+        sql.Identifier("raw", source.id), sql.SQL(", ").join(map(sql.Identifier, columns))
+    )
+    row_no = 0
+    with connection.cursor() as cursor, cursor.copy(statement) as copy:
+        for row_no, row in enumerate(reading.rows(), start=1):
+            extra = json.dumps(row.extra, ensure_ascii=False) if row.extra else None
+            copy.write_row((delivery_id, row_no, row.part, row.file_row, *row.values, extra))
+    return row_no
+
+
+def _issued_on(reading: Reading, given: Mapping[str, Any], today: date) -> tuple[date, str]:
+    found = reading.meta.get("issued_on")
+    if found is None:
+        return today, "landing_date"
+    if "issued_on" in given["set"]:
+        basis = "set"
+    elif "issued_on" in given["sidecar"]:
+        basis = "sidecar"
+    else:
+        basis = reading.meta["issued_on_basis"]
+    return date.fromisoformat(str(found)), basis
+
+
+def _sidecar(candidate: _Candidate) -> tuple[dict[str, Any], Refused | None]:
+    """What the sidecar says, as JSON values; a broken one refuses its file, with the reason."""
+    if candidate.sidecar is None:
+        return {}, None
+    name = candidate.name + _SIDECAR
+    try:
+        said = yaml.safe_load(candidate.sidecar.decode("utf-8-sig"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        line = getattr(getattr(error, "problem_mark", None), "line", None)
+        place = f" (line {line + 1})" if line is not None else ""
+        return {}, Refused(
+            "broken_sidecar",
+            f"说明文件「{name}」不是有效的 YAML(UTF-8){place}。请改正后保存,下次运行时会重新读取。",
+            f"{name}: not valid YAML in UTF-8{place}. Correct it and save; it is read again at the next run.",
+        )
+    if said is None:
+        return {}, None
+    if not isinstance(said, dict):
+        return {}, Refused(
+            "broken_sidecar",
+            f"说明文件「{name}」应为“键: 值”的列表,例如 issued_on: 2021-04-20。",
+            f"{name}: expected lines of `key: value`, such as issued_on: 2021-04-20.",
+        )
+    # Dates become text: the ledger keeps JSON.
+    return json.loads(json.dumps({str(k): v for k, v in said.items()}, default=str)), None
+
+
+def _latest_reading(connection: psycopg.Connection, source: str, sha256: str) -> dict[str, Any] | None:
+    cursor = connection.cursor(row_factory=psycopg.rows.dict_row)
+    return cursor.execute(
+        "select delivery_id, origin_id, attempt, file_uri, given, status, issued_on, landed_at from ops.delivery"
+        " where source = %s and file_sha256 = %s order by attempt desc limit 1",
+        (source, sha256),
+    ).fetchone()
+
+
+def _sighted(connection: psycopg.Connection, source: str, candidate: _Candidate, delivery_id: int) -> None:
+    connection.execute(
+        "insert into ops.delivery_sighting (source, file_uri, fingerprint, delivery_id) values (%s, %s, %s, %s)"
+        " on conflict (source, file_uri, fingerprint) do update set delivery_id = excluded.delivery_id",
+        (source, candidate.uri, candidate.fingerprint, delivery_id),
+    )
+
+
+def _about_known(connection: psycopg.Connection, known: Mapping[str, Any]) -> tuple[tuple[str, str, str], ...]:
+    """What the file is, what counts instead of it since, and how to make it count."""
+    number, landed = known["delivery_id"], known["landed_at"].astimezone(SHANGHAI).date()
+    newer = connection.execute(
+        "select delivery_id from ops.delivery where source = (select source from ops.delivery where delivery_id = %s)"
+        " and status = 'accepted' and (issued_on, origin_id) > (%s, %s) order by issued_on desc, origin_id desc limit 1",
+        (number, known["issued_on"], known["origin_id"]),
+    ).fetchone()
+    zh = f"内容与交付 {number} 相同({landed} 到达,状态 {known['status']}),不重复计入。"
+    en = f"the same bytes as delivery {number} (landed {landed}, {known['status']}); nothing is added."
+    if newer is not None and known["status"] == "accepted":
+        zh += f"其后有交付 {newer[0]},相同样品以后者为准;如应以本文件为准,请撤回后者或用 --set issued_on=… 指定发布日期。"
+        en += (
+            f" Where they hold the same samples, delivery {newer[0]} counts since; to make this file count, withdraw"
+            " that one or load this with --set issued_on=…"
+        )
+    return (("known_bytes", zh, en),)
+
+
+def _supersede_failed(connection: psycopg.Connection, replaced: Mapping[str, Any] | None) -> None:
+    """A reading that never counted gives way to the newer one at once; one in force stays until a verdict."""
+    if replaced is not None and replaced["status"] in ("refused", "rejected"):
+        connection.execute(
+            "update ops.delivery set status = 'replaced' where delivery_id = %s", (replaced["delivery_id"],)
+        )
+        alerts.resolve(connection, replaced["delivery_id"])

@@ -1,0 +1,378 @@
+"""A build: freeze what counts, core, marts, audit, and the swap that readers see. One at a time, the CLI included."""
+
+import logging
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+from psycopg.types.json import Jsonb
+
+from baotu import alerts, dbt, gate, report
+from baotu.landing import SHANGHAI
+from baotu.settings import settings
+from baotu.warehouse import build_lock, connect, grant_reader, has_reader
+
+log = logging.getLogger(__name__)
+
+_CORE = "path:models/core"
+_MARTS = "path:models/marts"
+
+
+class BuildFailed(Exception):
+    """The build ended without marts; what readers see did not change."""
+
+
+@dataclass(frozen=True)
+class Build:
+    """One run of core → marts → audit → publish. `status`: published, or held with the reasons."""
+
+    build_id: int
+    status: str
+    as_of_on: date
+    known_at_on: date
+    reasons: tuple[dict[str, str], ...] = ()
+
+
+def scorecard_path() -> Path:
+    """Where each publication writes its page."""
+    return settings().state_dir / "scorecard.html"
+
+
+def is_due(connection: psycopg.Connection) -> bool:
+    """Whether some delivery has a version that no build has applied, or the last build failed on its way."""
+    row = connection.execute(
+        "select (select status = 'failed' from ops.build order by build_id desc limit 1) or exists (select from ops.delivery as delivery left join ops.applied_delivery as applied"
+        " using (delivery_id) where delivery.status in ('accepted', 'rejected', 'withdrawn', 'replaced')"
+        " and applied.version is distinct from delivery.version"
+        # A delivery that never counted and does not count now changes nothing.
+        " and (delivery.status = 'accepted' or applied.version is not null))"
+    ).fetchone()
+    return bool(row and row[0])
+
+
+def build(*, dag_run_id: str | None = None) -> Build:
+    """Run one build as of today, at most the plan's end, and publish it, or hold it when its audit fails.
+
+    Waits for a running build. Raises BuildFailed; readers then see what they saw before.
+    """
+    with build_lock(), connect(autocommit=True) as connection, _begun(connection, dag_run_id, None) as begun:
+        reasons = _make_marts(connection, begun) or audit(connection)
+        standing = connection.execute(
+            "select action, reason from ops.decision where subject = 'publication' order by decision_id desc limit 1"
+        ).fetchone()
+        if standing is not None and standing[0] == "rollback":
+            reasons.append(
+                {
+                    "code": "rollback",
+                    "zh": f"已回退,暂停发布:{standing[1]}(解除:baotu build --resume)",
+                    "en": f"rolled back, publication is on hold: {standing[1]} (lift it with baotu build --resume)",
+                }
+            )
+        return _hold(connection, begun, reasons) if reasons else _publish(connection, begun)
+
+
+def preview(as_of: date) -> report.Scorecard:
+    """The scorecard as of another day, by what was known then; computed beside the marts and never published."""
+    with build_lock(), connect(autocommit=True) as connection, _begun(connection, None, as_of) as begun:
+        _make_marts(connection, begun)
+        card = report.Scorecard.from_warehouse(connection, "marts_next")
+        connection.execute("drop schema marts_next cascade")
+        connection.execute(
+            "update ops.build set status = 'superseded', finished_at = now() where build_id = %s", (begun.build_id,)
+        )
+        return card
+
+
+@contextmanager
+def _begun(connection: psycopg.Connection, dag_run_id: str | None, as_of: date | None) -> Iterator[Build]:
+    begun = _begin(connection, dag_run_id, as_of)
+    try:
+        yield begun
+    except BaseException as error:
+        connection.execute(
+            "update ops.build set status = 'failed', finished_at = now(), held_reason = %s where build_id = %s",
+            (Jsonb([{"code": type(error).__name__, "zh": "构建失败", "en": str(error)[:2000]}]), begun.build_id),
+        )
+        if isinstance(error, dbt.DbtError):
+            raise BuildFailed(f"Build {begun.build_id} failed: {error}") from error
+        raise
+
+
+def _begin(connection: psycopg.Connection, dag_run_id: str | None, as_of: date | None) -> Build:
+    """Freeze the input in one snapshot: a verdict in the middle of dbt must not give two facts different inputs."""
+    today = datetime.now(SHANGHAI).date()
+    plan_end = connection.execute("select max(deadline_on) from reference.indicator").fetchone()
+    assert plan_end is not None
+    as_of_on = min(as_of or today, plan_end[0])
+    # Judging the past asks what could be known then; judging now uses all that is known now, late notices too.
+    known_at_on = as_of or today
+    with connection.transaction():
+        connection.execute("set transaction isolation level repeatable read")
+        # Whoever held the lock before and died left its build running.
+        connection.execute(
+            "update ops.build set status = 'failed', finished_at = now() where status = 'running'"
+        )
+        connection.execute("update ops.build set status = 'superseded' where status = 'held'")
+        row = connection.execute(
+            "insert into ops.build (status, as_of_on, known_at_on, code_version, backend_pid, dag_run_id)"
+            " values ('running', %s, %s, %s, pg_backend_pid(), %s) returning build_id",
+            (as_of_on, known_at_on, dbt.code_version(), dag_run_id),
+        ).fetchone()
+        assert row is not None
+        build_id: int = row[0]
+        connection.execute(
+            "insert into ops.build_delivery (build_id, delivery_id, source, version, is_accepted, is_touched)"
+            " select %s, delivery.delivery_id, delivery.source, delivery.version, delivery.status = 'accepted',"
+            " applied.version is distinct from delivery.version"
+            " and (delivery.status = 'accepted' or applied.version is not null)"
+            " from ops.delivery as delivery left join ops.applied_delivery as applied using (delivery_id)"
+            " where delivery.status in ('accepted', 'rejected', 'withdrawn', 'replaced')",
+            (build_id,),
+        )
+        connection.execute(
+            "insert into ops.build_quarantine (build_id, delivery_id, row_no)"
+            " select distinct %s::bigint, quarantined.delivery_id, quarantined.row_no from quarantine.row as quarantined"
+            " inner join ops.build_delivery as used on used.build_id = %s and used.is_accepted"
+            " and used.delivery_id = quarantined.delivery_id"
+            " where quarantined.resolution is distinct from 'passed'"
+            " and quarantined.resolution is distinct from 'accepted'",
+            (build_id, build_id),
+        )
+        # Older inputs have done their work: the last published builds and this one are enough to trace.
+        connection.execute(
+            "delete from ops.build_delivery where build_id < %s and build_id not in"
+            " (select build_id from ops.build where status = 'published' order by build_id desc limit 20)",
+            (build_id,),
+        )
+        connection.execute("delete from ops.build_quarantine where build_id < %s", (build_id,))
+    connection.execute("analyze ops.build_delivery, ops.build_quarantine")
+    return Build(build_id, "running", as_of_on, known_at_on)
+
+
+def _make_marts(connection: psycopg.Connection, begun: Build) -> list[dict[str, str]]:
+    """Core and marts_next; the data tests that failed, as reasons to hold."""
+    collect_old_schemas(connection)
+    connection.execute("drop schema if exists marts_next cascade")
+    connection.execute("create schema marts_next")
+    results = _upgrade_core(connection)
+    results += dbt.run(
+        "build",
+        ["build", "--select", _CORE, _MARTS, "--exclude-resource-type", "unit_test"],
+        allow_failed_tests=True,
+    )
+    connection.execute(
+        "update ops.build set dbt_summary = %s, applied_at = now() where build_id = %s",
+        (
+            Jsonb([{"node": r.node, "status": r.status, "seconds": round(r.seconds, 3)} for r in results]),
+            begun.build_id,
+        ),
+    )
+    # Core now holds these versions, whether or not the audit lets readers see them.
+    connection.execute(
+        "insert into ops.applied_delivery (delivery_id, version, build_id) select delivery_id, version, build_id"
+        " from ops.build_delivery where build_id = %s on conflict (delivery_id) do update set"
+        " version = excluded.version, build_id = excluded.build_id",
+        (begun.build_id,),
+    )
+    dbt.save_manifest(connection, "build")
+    return [
+        {"code": r.node, "zh": f"数据测试未通过:{r.node}", "en": f"data test failed: {r.node}"}
+        for r in results
+        if r.resource_type == "test" and r.status in ("fail", "error", "skipped")
+    ]
+
+
+def _upgrade_core(connection: psycopg.Connection) -> list[dbt.NodeResult]:
+    """Rebuild what code, seeds or functions changed since the last good build; two logics must not mix in one fact."""
+    state = dbt.saved_state(connection)
+    if state is None:
+        return []
+    saved_version, directory = state
+    try:
+        if saved_version == dbt.code_version():
+            return []
+        log.info("Code changed since the last build (%s → %s)", saved_version, dbt.code_version())
+        # fmt: off
+        return dbt.run("build", [
+            "run", "--select", f"state:modified+,{_CORE}", "--full-refresh",
+            "--no-partial-parse", "--state", str(directory),
+        ])
+        # fmt: on
+    finally:
+        shutil.rmtree(directory)
+
+
+def audit(connection: psycopg.Connection) -> list[dict[str, str]]:
+    """Reasons to hold marts_next back: failing rules of expectations/marts.py, each also kept in ops.check_result."""
+    from expectations import marts
+
+    outcomes = gate.evaluate("marts_next", "mart_target_tracking", marts.TARGET_TRACKING, keys=("indicator_id",))
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            "insert into ops.check_result (build_id, source, rule, severity, is_success, rows_failed)"
+            " select build_id, 'marts', %s, %s, %s, %s from ops.build where status = 'running'",
+            [(o.rule, o.severity, o.failed == 0, o.failed) for o in outcomes],
+        )
+    return [
+        {"code": o.rule, "zh": f"{o.zh}({o.failed} 处)", "en": f"{o.en} ({o.failed} cells)"}
+        for o in outcomes
+        if o.failed and o.severity == "critical"
+    ]
+
+
+def _hold(connection: psycopg.Connection, begun: Build, reasons: Sequence[dict[str, str]]) -> Build:
+    with connection.transaction():
+        connection.execute(
+            "update ops.build set status = 'held', finished_at = now(), held_reason = %s where build_id = %s",
+            (Jsonb(list(reasons)), begun.build_id),
+        )
+        codes = [reason["code"] for reason in reasons]
+        alerts.open_alert(
+            connection,
+            alerts.Alert(
+                kind="publication_held",
+                severity="critical",
+                parts=("marts",),
+                source=None,
+                delivery_id=None,
+                owner="数据工程",
+                title_zh="发布被搁置:集市仍为上一版",
+                title_en="publication held: readers still see the last one",
+                action_zh="运行 baotu status 查看原因;更正数据后再构建",
+                action_en="run baotu status for the reasons; correct the data and build again",
+                evidence={"file": "marts", "rules": dict.fromkeys(codes), "look": ["baotu status"]},
+            ),
+        )
+    log.warning("Build %s is held: %s", begun.build_id, "; ".join(reason["en"] for reason in reasons))
+    return Build(begun.build_id, "held", begun.as_of_on, begun.known_at_on, tuple(reasons))
+
+
+def _publish(connection: psycopg.Connection, begun: Build) -> Build:
+    for (table,) in connection.execute(
+        "select tablename from pg_tables where schemaname = 'marts_next' order by 1"
+    ).fetchall():
+        connection.execute(sql.SQL("vacuum analyze {}").format(sql.Identifier("marts_next", table)))
+    previous = current_publication(connection)
+    with connection.transaction():
+        swap(connection, incoming="marts_next", outgoing=f"marts_{previous or 0}")
+        connection.execute(
+            "insert into ops.published_value (publication_id, indicator_id, definition_version, measure_code,"
+            " value_basis, division_code, division_basis, period_type, period_start_on, period_end_on, as_of_on,"
+            " known_at_on, n, x, value, interval_low, interval_high, is_attained, verdict, light, data_status)"
+            " select publication_id, indicator_id, definition_version, measure_code, value_basis, division_code,"
+            " division_basis, period_type, period_start_on, period_end_on, as_of_on, known_at_on, denominator,"
+            " numerator, value, interval_low, interval_high, is_attained, verdict, light, data_status"
+            " from marts.mart_target_tracking where is_current"
+        )
+        connection.execute(
+            "update ops.build set status = 'published', finished_at = now(), published_at = now() where build_id = %s",
+            (begun.build_id,),
+        )
+        alerts.resolve(connection, "publication_held/marts")
+    write_scorecard(connection)
+    return Build(begun.build_id, "published", begun.as_of_on, begun.known_at_on)
+
+
+def swap(connection: psycopg.Connection, *, incoming: str, outgoing: str) -> None:
+    """Make `incoming` what readers see, in the caller's transaction. Used for publishing and for rollback.
+
+    Nothing is dropped here: a drop waits for idle readers; old schemas are collected later.
+    """
+    marts = sql.Identifier("marts")
+    if connection.execute("select 1 from pg_namespace where nspname = 'marts'").fetchone():
+        if has_reader(connection):
+            connection.execute("revoke usage on schema marts from bi_reader")
+        connection.execute(sql.SQL("alter schema {} rename to {}").format(marts, sql.Identifier(outgoing)))
+    connection.execute(sql.SQL("alter schema {} rename to {}").format(sql.Identifier(incoming), marts))
+    grant_reader(connection, "marts")
+
+
+def current_publication(connection: psycopg.Connection) -> int | None:
+    """The build that readers see, or None before the first one."""
+    if not connection.execute("select to_regclass('marts.mart_publication')").fetchone()[0]:  # type: ignore[index]
+        return None
+    row = connection.execute("select publication_id from marts.mart_publication").fetchone()
+    return row[0] if row else None
+
+
+def collect_old_schemas(connection: psycopg.Connection) -> None:
+    """Drop builds that nobody can roll back to any more; one that a reader still holds waits for the next time."""
+    previous = connection.execute(
+        "select build_id from ops.build where status = 'published' order by published_at desc offset 1 limit 1"
+    ).fetchone()
+    keep = {f"marts_{previous[0]}"} if previous else set()
+    found = [
+        name for (name,) in connection.execute(r"select nspname from pg_namespace where nspname ~ '^marts_\d+$'")
+    ]
+    for name in found:
+        if name in keep:
+            continue
+        try:
+            with connection.transaction():
+                connection.execute("set local lock_timeout = '2s'")
+                connection.execute(sql.SQL("drop schema {} cascade").format(sql.Identifier(name)))
+        except psycopg.errors.LockNotAvailable:
+            log.info("%s is still being read; it is dropped later", name)
+
+
+def rollback(reason: str, decided_by: str) -> tuple[int, int]:
+    """Show readers the publication before the current one, and hold publication until it is lifted.
+
+    Returns (now shown, taken back). Raises BuildFailed when there is nothing to go back to.
+    """
+    with build_lock(), connect(autocommit=True) as connection:
+        current = current_publication(connection)
+        found = connection.execute(
+            "select build.build_id from ops.build as build inner join pg_namespace as schema"
+            " on schema.nspname = 'marts_' || build.build_id where build.status = 'published'"
+            " and build.build_id < %s order by build.build_id desc limit 1",
+            (current,),
+        ).fetchone()
+        if current is None or found is None:
+            raise BuildFailed("There is no earlier publication to go back to; only the last one before is kept")
+        with connection.transaction():
+            swap(connection, incoming=f"marts_{found[0]}", outgoing=f"marts_{current}")
+            connection.execute("update ops.build set status = 'rolled_back' where build_id = %s", (current,))
+            connection.execute(
+                "insert into ops.decision (subject, build_id, action, reason, decided_by)"
+                " values ('publication', %s, 'rollback', %s, %s)",
+                (current, reason, decided_by),
+            )
+        write_scorecard(connection)
+        return found[0], current
+
+
+def resume(reason: str, decided_by: str) -> None:
+    """Lift a rollback: the next build may publish again."""
+    with connect() as connection, connection.transaction():
+        connection.execute(
+            "insert into ops.decision (subject, action, reason, decided_by) values ('publication', 'resume', %s, %s)",
+            (reason, decided_by),
+        )
+
+
+def write_scorecard(connection: psycopg.Connection) -> Path:
+    """Render the page of the current publication."""
+    path = scorecard_path()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    report.write(path, report.Scorecard.from_warehouse(connection))
+    # Officials open it without an account on this machine.
+    os.chmod(path, 0o644)
+    return path
+
+
+def ensure_scorecard() -> None:
+    """Render the page again if it does not match the current publication (a crash between swap and page)."""
+    with connect() as connection:
+        current = current_publication(connection)
+        if current is None:
+            return
+        path = scorecard_path()
+        if not path.exists() or f'data-publication="{current}"' not in path.read_text(encoding="utf-8"):
+            write_scorecard(connection)

@@ -1,0 +1,73 @@
+"""Where Baotu finds things: environment, then `.env`, then these defaults, and nothing else."""
+
+import os
+import secrets
+from functools import cache
+from pathlib import Path
+
+from dotenv import dotenv_values
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PROJECT = Path(os.environ.get("BAOTU_PROJECT") or Path(__file__).resolve().parents[2])
+
+
+class Settings(BaseSettings):
+    """Every setting is an environment variable `BAOTU_<NAME>`; empty counts as unset."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="BAOTU_", env_file=PROJECT / ".env", env_ignore_empty=True, extra="ignore"
+    )
+
+    #: SQLAlchemy-style or libpq URL of the warehouse; unset means the embedded server.
+    warehouse_url: str | None = None
+    #: Any fsspec URL or path: what offices send.
+    landing_url: str = str(PROJECT / "landing")
+    #: Any fsspec URL or path: content-addressed copies of every delivery.
+    archive_url: str = ""
+    #: Apprise URLs, separated by white space or commas.
+    alert_urls: str = ""
+    #: Everything that Baotu itself writes on this machine: server, credentials, logs, Airflow.
+    state_dir: Path = Field(default=PROJECT / ".baotu")
+
+    def model_post_init(self, _context: object) -> None:
+        self.archive_url = self.archive_url or str(self.state_dir / "archive")
+
+
+@cache
+def settings() -> Settings:
+    """The process's settings, read once. Tests call `settings.cache_clear()` after changing the environment."""
+    return Settings()
+
+
+class Credentials:
+    """Generated secrets in `<state_dir>/credentials`, mode 0600, one `NAME=value` a line."""
+
+    def __init__(self, path: Path | None = None) -> None:
+        self.path = path or settings().state_dir / "credentials"
+
+    def all(self) -> dict[str, str]:
+        if not self.path.exists():
+            return {}
+        return {k: v for k, v in dotenv_values(self.path, interpolate=False).items() if v is not None}
+
+    def get(self, name: str) -> str | None:
+        return self.all().get(name)
+
+    def put(self, **values: str) -> None:
+        """Write the values beside those already there, atomically."""
+        merged = self.all() | values
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        draft = self.path.with_suffix(".part")
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w") as out:
+            out.writelines(f"{name}={value}\n" for name, value in merged.items())
+        draft.replace(self.path)
+
+    def generate(self, name: str) -> str:
+        """The secret called `name`; made (URL-safe, 160 bits) and kept when there is none yet."""
+        found = self.get(name)
+        if found is None:
+            found = secrets.token_urlsafe(20)
+            self.put(**{name: found})
+        return found

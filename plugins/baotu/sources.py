@@ -1,0 +1,524 @@
+"""What a source is: the strict models of `dags/sources/<source>.yml`, and how a file's header is understood.
+
+One fact has one place: header aliases, cadence, thresholds, personal columns and owner stand in the YAML
+only. DAG parsing imports this module, so it stays light: no pandas, no Great Expectations, no dbt.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
+from pydantic import model_validator as _model_validator
+
+from baotu.settings import PROJECT
+
+SOURCES = PROJECT / "dags" / "sources"
+
+#: Columns that every raw table has beside a source's own.
+RESERVED = frozenset({"delivery_id", "row_no", "part", "file_row", "extra"})
+
+#: Undeclared headers that name a person or a way to reach one: dropped before raw, whatever the source.
+#: Matched against the whole normalised header. A question such as 手机没有信号 is not a phone number, so the
+#: words stand at the end; a column that is needed in spite of its name is declared in the source's YAML.
+PERSONAL_HEADERS: tuple[str, ...] = (
+    r"(?!是否|有无).*(电话|手机|座机|传真|tel|telephone|phone|mobile)(号码|号|no\.?|number)?(\(.*\))?",
+    r"(?!是否|有无).*(身份证|护照|证件)(号码|号)?(\(.*\))?|.*身份证.*",
+    r".*(法定代表|法人代表).*|.*法人(姓名|签字|签名)?|opername",
+    r".*(联系人|联系方式|联络人).*|contact(s|name|person)?",
+    r".*(姓名|签字|签名)",
+    r".*(负责人|经办人|抽样人|检验人|填表人|填报人|采样人|受访人)(员)?\d*",
+    r".*(邮箱|电子邮件|e-?mail|微信|微信号|qq|qq号)(地址|号码)?",
+    r".*(银行卡|银行账号|家庭住址|家庭地址|居住地址|住址).*",
+)
+_PERSONAL = re.compile("|".join(f"(?:{pattern})" for pattern in PERSONAL_HEADERS))
+
+_BRACKETS = str.maketrans("[]{}〔〕【】〖〗〈〉《》「」『』", "()" * 9)
+_CIRCLED = re.compile(r"^\s*[①-⒛⓪-⓿❶-➓㈠-㈩㊀-㊉]+")
+_STARRED = re.compile(r"[★☆*＊※✱﹡](?:必填项?|选填)|[★☆*＊※✱﹡]")
+_MARKS = re.compile(r"\((?:必填项?|选填|隐藏栏?|required)?\)")
+_SPACE = re.compile(r"[\s\u200b-\u200f\u2028\u2029\u2060\ufeff\ufffd\x00-\x1f\x7f]+")
+_NUMBERING = re.compile(
+    r"^(?:\d{1,3}[.、:)](?!\d)|\d{1,2}-(?=[^\d\W])|\(\d{1,3}\)"
+    r"|[一二三四五六七八九十]+、|\([一二三四五六七八九十]+\))"
+)
+_SEPARATORS = re.compile(r"[|║‖∥∣│┃]+")
+
+
+def normalize_header(text: str) -> str:
+    """The form in which headers are compared, never fuzzy.
+
+    NFKC, no white space, line breaks or invisible characters, one kind of bracket and of cell separator
+    (`║ ‖ ∥ ∣ ||` are typed for each other), without stars, marks such as ★必填 and leading numbering,
+    case-folded.
+    """
+    text = _STARRED.sub("", _CIRCLED.sub("", text))
+    text = _SPACE.sub("", unicodedata.normalize("NFKC", text)).translate(_BRACKETS)
+    text = _SEPARATORS.sub("|", _MARKS.sub("", text)).casefold()
+    return _NUMBERING.sub("", text) or text
+
+
+def is_personal_header(text: str) -> bool:
+    """Whether an undeclared header names personal data."""
+    return _PERSONAL.fullmatch(normalize_header(text)) is not None
+
+
+class SourceError(ValueError):
+    """A source's YAML is wrong: the message names file, key, what was found and what is expected."""
+
+
+class MetaError(SourceError):
+    """A sidecar or `--set` says something that the source does not know."""
+
+    def __init__(self, zh: str, en: str) -> None:
+        super().__init__(en)
+        self.zh, self.en = zh, en
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+Text = Annotated[str, StringConstraints(min_length=1, pattern=r"\S")]
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*(_[a-z0-9]+)*$", max_length=63)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Cadence(_Strict):
+    """When deliveries are looked for, and which period one of them covers. Times are Asia/Shanghai."""
+
+    cron: str
+    period: Literal["month", "quarter", "year"]
+    #: Days after the end of a period when a missing delivery counts as late.
+    late_after_days: Annotated[int, Field(gt=0)] = 45
+
+    @field_validator("cron")
+    @classmethod
+    def _cron_is_valid(cls, value: str) -> str:
+        from croniter import croniter  # type: ignore[import-untyped]
+
+        if len(value.split()) != 5 or not croniter.is_valid(value):
+            raise ValueError("expected a cron expression of five fields, such as '0 6 * * *'")
+        return value
+
+
+class Column(_Strict):
+    """A canonical column of `raw.<source>` and the headers under which offices send it."""
+
+    label_zh: Text
+    label_en: Text
+    #: In order of trust: when a file has two of them, the one named first here is read, the other kept in
+    #: extra.
+    aliases: tuple[Text, ...] = ()
+    required: bool = False
+    #: drop: never reaches raw. hash: a keyed hash does, so that repeats are seen and persons are not.
+    personal: Literal["drop", "hash"] | None = None
+    description: str | None = None
+
+
+class Layout(_Strict):
+    """A known form of delivery, and what it says about all of its rows (a survey's scale)."""
+
+    name: Name
+    #: Canonical names, or headers as that form writes them; all must be there.
+    when_columns: Annotated[tuple[Text, ...], Field(min_length=1)]
+    meta: dict[str, Any] = {}
+
+
+class MetaKey(_Strict):
+    """What a sidecar or `--set` may say of a delivery."""
+
+    type: Literal["text", "date", "number", "integer", "mapping"]
+    values: tuple[Text, ...] | None = None
+
+    @_model_validator(mode="before")
+    @classmethod
+    def _short(cls, value: Any) -> Any:
+        """`issued_on: date` is short for `issued_on: {type: date}`."""
+        if isinstance(value, str):
+            return {"type": value}
+        if isinstance(value, dict) and isinstance(value.get("values"), list):
+            return value | {
+                "values": tuple(value["values"])
+            }  # what went through here is strict Python, not JSON
+        return value
+
+
+class Missing(NamedTuple):
+    """A required column, or one of a group, that no header names."""
+
+    columns: tuple[str, ...]
+    #: The nearest header that was not understood, if any is near; a suggestion for people, never applied.
+    nearest: str | None
+    nearest_column: str | None
+    #: The line to add under `aliases` of that column in the source's YAML; empty when nothing is near.
+    alias_line: str
+    #: A meta key that would say it for the whole delivery.
+    meta_key: str | None
+
+
+class HeaderMatch(NamedTuple):
+    """How a row of cells reads as a header. Indexes are those of the cells."""
+
+    mapping: dict[int, str]
+    #: Headers that nobody declared, to be kept in extra.
+    unknown: dict[int, str]
+    #: Undeclared headers that name personal data.
+    personal: dict[int, str]
+    #: Columns that another cell names already, or with a more trusted header: these cells are kept in extra.
+    repeated: dict[int, str]
+    missing_required: tuple[Missing, ...]
+
+    @property
+    def score(self) -> int:
+        return len(self.mapping)
+
+
+class Source(_Strict):
+    """One `dags/sources/<source>.yml`."""
+
+    id: Name
+    label_zh: Text
+    label_en: Text
+    owner: Text
+    description_zh: Text
+    description_en: Text
+    cadence: Cadence
+    #: More quarantined rows than this and the delivery is rejected as a whole.
+    max_quarantined_share: Share = 0.20
+    #: More than this and the owner is alerted.
+    alert_quarantined_share: Share = 0.05
+    #: A file must have been unchanged for so long before it is read: half uploads are not deliveries.
+    settle_seconds: Annotated[float, Field(ge=0)] = 5
+    columns: Annotated[dict[Name, Column], Field(min_length=1)]
+    #: Of each group at least one must be there; `meta.<key>` stands for a meta key that says it for all rows.
+    required_any: tuple[Annotated[tuple[Text, ...], Field(min_length=1)], ...] = ()
+    layouts: tuple[Layout, ...] = ()
+    meta_keys: dict[Name, MetaKey] = {}
+    #: Searched in this order in the title rows, then in the file name; the first find of each group counts.
+    title_patterns: tuple[Text, ...] = ()
+
+    @field_validator("title_patterns")
+    @classmethod
+    def _patterns_compile(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for pattern in value:
+            try:
+                groups = set(re.compile(pattern).groupindex)
+            except re.error as error:
+                raise ValueError(f"{pattern!r} is not a regular expression: {error}") from None
+            if not groups or groups - {"issued_on", "notice_no", "period"}:
+                raise ValueError(
+                    f"{pattern!r} has the named groups {sorted(groups)}, "
+                    f"expected issued_on, notice_no or period"
+                )
+        return value
+
+    @_model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if taken := sorted(RESERVED & self.columns.keys()):
+            raise ValueError(
+                f"columns.{taken[0]}: the name is reserved; every raw table has {sorted(RESERVED)}"
+            )
+        self._aliases  # noqa: B018  building it checks that they are unique
+        for name, column in self.columns.items():
+            if column.required and column.personal == "drop":
+                raise ValueError(f"columns.{name}: found required and personal: drop, expected one of them")
+        for number, group in enumerate(self.required_any):
+            for entry in group:
+                meta = entry.removeprefix("meta.") if entry.startswith("meta.") else None
+                if entry not in self.columns and meta not in self.meta_keys:
+                    raise ValueError(
+                        f"required_any[{number}]: found {entry!r}, "
+                        f"expected a name of columns or meta.<key of meta_keys>"
+                    )
+        for number, layout in enumerate(self.layouts):
+            for key, value in layout.meta.items():
+                try:
+                    self.check_meta({key: value})
+                except MetaError as error:
+                    raise ValueError(f"layouts[{number}].meta: {error.en}") from None
+        return self
+
+    @cached_property
+    def _aliases(self) -> dict[str, tuple[str, int]]:
+        """Normalised header → (column, rank). A column's own name and labels are understood too."""
+        known: dict[str, tuple[str, int]] = {}
+        for name, column in self.columns.items():
+            own = (name, column.label_zh, column.label_en)
+            for rank, text in enumerate((*column.aliases, *own)):
+                key = normalize_header(text)
+                if not key:
+                    raise ValueError(f"columns.{name}.aliases: {text!r} is empty once normalised")
+                other, other_rank = known.get(key, (None, 0))
+                if other is not None and other != name:
+                    raise ValueError(
+                        f"columns.{name}.aliases: {text!r} also names column {other!r}; "
+                        f"a header may mean one column only"
+                    )
+                if other == name and rank < len(column.aliases):
+                    first = column.aliases[other_rank]
+                    raise ValueError(
+                        f"columns.{name}.aliases: {text!r} repeats {first!r} of the same column {name!r}"
+                    )
+                known.setdefault(key, (name, rank))
+        return known
+
+    @property
+    def raw_columns(self) -> tuple[str, ...]:
+        """The text columns of `raw.<source>`, in order; dropped personal ones have no place there."""
+        return tuple(name for name, column in self.columns.items() if column.personal != "drop")
+
+    def known(self, cells: Sequence[str | None], given: Mapping[str, Any] | None = None) -> int:
+        """How many columns a row of cells names: what a header is found by."""
+        return len({name for _, (name, _) in self._claims(cells, given or {})})
+
+    def match(self, cells: Sequence[str | None], given: Mapping[str, Any] | None = None) -> HeaderMatch:
+        """Read a row of cells as a header. `given` is checked meta; its `columns` outrank the aliases."""
+        given = given or {}
+        claims = list(self._claims(cells, given))
+        best: dict[str, tuple[int, int]] = {}
+        for index, (name, rank) in claims:
+            best[name] = min(best.get(name, (rank, index)), (rank, index))
+        mapping = {index: name for index, (name, _) in claims if best[name][1] == index}
+        repeated = {index: name for index, (name, _) in claims if index not in mapping}
+        personal: dict[int, str] = {}
+        unknown: dict[int, str] = {}
+        for index, cell in enumerate(cells):
+            if cell and index not in mapping and index not in repeated and normalize_header(cell):
+                (personal if is_personal_header(cell) else unknown)[index] = cell
+        missing = self._missing(set(best), unknown.values(), given)
+        return HeaderMatch(mapping, unknown, personal, repeated, missing)
+
+    def _claims(
+        self, cells: Sequence[str | None], given: Mapping[str, Any]
+    ) -> Iterator[tuple[int, tuple[str, int]]]:
+        """Which cell names which column, with the rank of its alias; a delivery's own mapping goes first."""
+        own: dict[str, str | None] = {normalize_header(k): v for k, v in (given.get("columns") or {}).items()}
+        for index, cell in enumerate(cells):
+            if not cell:
+                continue
+            key = normalize_header(cell)
+            if key in own:
+                if name := own[key]:  # null: not the column that its alias says
+                    yield index, (name, -1)
+            elif key in self._aliases:
+                yield index, self._aliases[key]
+
+    def _missing(
+        self, present: set[str], unknown: Iterable[str], given: Mapping[str, Any]
+    ) -> tuple[Missing, ...]:
+        groups: list[tuple[str, ...]] = [(name,) for name, column in self.columns.items() if column.required]
+        groups += self.required_any
+        missing = []
+        spare = list(unknown)
+        for group in groups:
+            meta = [entry.removeprefix("meta.") for entry in group if entry.startswith("meta.")]
+            columns = tuple(entry for entry in group if not entry.startswith("meta."))
+            if present.isdisjoint(columns) and not any(given.get(key) is not None for key in meta):
+                header, column = self._nearest(columns, spare)
+                line = f"- {_yaml_scalar(header)}" if header else ""
+                missing.append(Missing(columns, header, column, line, meta[0] if meta else None))
+        return tuple(missing)
+
+    def _nearest(self, columns: Iterable[str], headers: Iterable[str]) -> tuple[str | None, str | None]:
+        best: tuple[float, str | None, str | None] = (0.6, None, None)
+        for header in headers:
+            key = normalize_header(header)
+            for alias, (column, _) in self._aliases.items():
+                # 被抽样单位 is the sampled party, 抽样单位 the sampling agency: near in letters, far in
+                # meaning.
+                if column not in columns or _is_passive(alias) != _is_passive(key):
+                    continue
+                ratio = difflib.SequenceMatcher(None, alias, key).ratio()
+                if ratio > best[0]:
+                    best = (ratio, header, column)
+        return best[1], best[2]
+
+    def layout_of(self, headers: Sequence[str | None]) -> Layout | None:
+        """The first layout whose columns are all among these headers."""
+        keys = {normalize_header(header) for header in headers if header}
+        names = {self._aliases[key][0] for key in keys if key in self._aliases}
+        for layout in self.layouts:
+            if all(
+                c in names if c in self.columns else normalize_header(c) in keys for c in layout.when_columns
+            ):
+                return layout
+        return None
+
+    def check_meta(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """What a sidecar or `--set` says, as JSON values; `MetaError` when the source does not know it."""
+        checked: dict[str, Any] = {}
+        for key, value in given.items():
+            if key not in self.meta_keys:
+                near = difflib.get_close_matches(key, list(self.meta_keys), 1)
+                hint_zh, hint_en = (
+                    (f"，是否指 {near[0]}？", f"; did you mean {near[0]}?") if near else ("", "")
+                )
+                known = "、".join(self.meta_keys)
+                raise MetaError(
+                    f"来源 {self.id} 没有元数据项 {key}{hint_zh}可用的有：{known}",
+                    f"source {self.id} has no meta key {key!r}{hint_en} (known: {', '.join(self.meta_keys)})",
+                )
+            checked[key] = self._meta_value(key, self.meta_keys[key], value)
+        return checked
+
+    def _meta_value(self, key: str, kind: MetaKey, value: Any) -> Any:
+        # PyYAML reads 2020-08-01 as a date and 08 as text; `--set` gives text always.
+        found: Any = None
+        if kind.type == "text" and isinstance(value, (str, int, date)) and not isinstance(value, bool):
+            found = str(value)
+        elif kind.type == "date":
+            found = parse_date(value) if isinstance(value, str) else _plain_date(value)
+            found = found and found.isoformat()
+        elif kind.type in ("number", "integer") and not isinstance(value, bool):
+            if isinstance(value, str) and re.fullmatch(r"-?\d+(\.\d+)?", value.strip()):
+                value = float(value) if "." in value else int(value)
+            if isinstance(value, int) or (isinstance(value, float) and kind.type == "number"):
+                found = value if abs(value) < float("inf") else None
+        elif kind.type == "mapping":
+            found = self._meta_mapping(key, value)
+        if found is None or (kind.values and found not in kind.values):
+            expected = " | ".join(kind.values) if kind.values else kind.type
+            raise MetaError(
+                f"来源 {self.id} 的元数据项 {key}：读到 {value!r}，应为 {expected}",
+                f"meta key {key!r} of source {self.id}: found {value!r}, expected {expected}",
+            )
+        return found
+
+    def _meta_mapping(self, key: str, value: Any) -> dict[str, Any] | None:
+        if isinstance(value, str):  # --set columns='{X1: overall}'
+            try:
+                value = yaml.load(value, Loader=_Loader)
+            except yaml.YAMLError:
+                return None
+        if not isinstance(value, dict) or not all(isinstance(k, str) for k in value):
+            return None
+        for header, name in value.items() if key == "columns" else ():
+            if name is not None and name not in self.columns:
+                near = difflib.get_close_matches(str(name), list(self.columns), 1)
+                raise MetaError(
+                    f"columns：表头「{header}」对应的 {name} 不是来源 {self.id} 的列，"
+                    f"应为：{'、'.join(near or self.columns)}",
+                    f"columns: header {header!r} is mapped to {name!r}, which is no column of source "
+                    f"{self.id}; "
+                    f"expected: {', '.join(near or self.columns)}",
+                )
+        return value
+
+
+def _is_passive(text: str) -> bool:
+    return text.startswith(("被", "受"))
+
+
+def _yaml_scalar(text: str) -> str:
+    # Whatever a header holds (#, colons, line breaks), the line can be pasted as it is.
+    return yaml.safe_dump(text, allow_unicode=True, width=10_000).removesuffix("...\n").strip()
+
+
+def _plain_date(value: Any) -> date | None:
+    return value.date() if isinstance(value, datetime) else value if isinstance(value, date) else None
+
+
+DATE_TEXT = re.compile(
+    r"(?<!\d)(?P<y>(?:19|20)\d\d)(?:(?P<s>[-/._—])(?P<m>\d{1,2})(?P=s)(?P<d>\d{1,2})(?!\d)"
+    r"|年(?P<m2>\d{1,2})月(?P<d2>\d{1,2})日|(?P<m3>\d\d)(?P<d3>\d\d)(?!\d))"
+)
+
+
+def parse_date(text: str) -> date | None:
+    """The first calendar date in a text: 2020-08-01, 2020/8/1, 2020.8.1, 2020年8月1日, 20200801."""
+    for match in DATE_TEXT.finditer(_SPACE.sub("", unicodedata.normalize("NFKC", text))):
+        y, m, d = (
+            match["y"],
+            match["m"] or match["m2"] or match["m3"],
+            match["d"] or match["d2"] or match["d3"],
+        )
+        try:
+            return date(int(y), int(m), int(d))
+        except ValueError:
+            continue
+    return None
+
+
+class _Loader(yaml.SafeLoader):
+    """SafeLoader that refuses a key given twice, which plain YAML loaders let the last one win, and keys that
+    are not text."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[Any] = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            where = key_node.start_mark
+            if not isinstance(key, str):
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"found the key {key!r}, expected text (in quotes)", where
+                )
+            if key in seen:
+                raise yaml.constructor.ConstructorError(None, None, f"found the key {key!r} twice", where)
+            seen.add(key)
+        return super().construct_mapping(node, deep)
+
+
+def load_sources(directory: Path = SOURCES) -> dict[str, Source]:
+    """Every source of the directory by its id, in order of file names."""
+    return {path.stem: read_source(path) for path in sorted(directory.glob("*.yml"))}
+
+
+def load_source(source_id: str, directory: Path = SOURCES) -> Source:
+    """One source; an unknown id is a `SourceError` that names the nearest ones."""
+    known = sorted(path.stem for path in directory.glob("*.yml"))
+    if source_id not in known:
+        near = difflib.get_close_matches(source_id, known, 1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        raise SourceError(f"unknown source {source_id!r}{hint} (known: {', '.join(known) or 'none'})")
+    return read_source(directory / f"{source_id}.yml")
+
+
+def read_source(path: Path) -> Source:
+    """Read and check one YAML file."""
+    shown = path.relative_to(PROJECT) if path.is_relative_to(PROJECT) else path
+    try:
+        data = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise SourceError(f"{shown}: not valid YAML: {error}") from None
+    if not isinstance(data, dict):
+        raise SourceError(f"{shown}: found {type(data).__name__}, expected a mapping of keys")
+    try:
+        # By way of JSON, because strict validation takes JSON's lists for tuples but not Python's.
+        source = Source.model_validate_json(json.dumps(data, default=str), strict=True)
+    except ValidationError as error:
+        raise SourceError("\n".join(f"{shown}: {_explain(dict(e))}" for e in error.errors())) from None
+    if source.id != path.stem:
+        raise SourceError(f"{shown}: id: found {source.id!r}, expected {path.stem!r}, the file's name")
+    return source
+
+
+_MODELS: dict[str, type[BaseModel]] = {
+    "cadence": Cadence,
+    "columns": Column,
+    "layouts": Layout,
+    "meta_keys": MetaKey,
+}
+
+
+def _explain(error: dict[str, Any]) -> str:
+    place = [part for part in error["loc"] if part != "[key]"]
+    where = ".".join(str(part) for part in place)
+    if error["type"] == "extra_forbidden":
+        model = _MODELS.get(str(place[0]), Source) if len(place) > 1 else Source
+        return f"{where}: unknown key, expected one of {', '.join(model.model_fields)}"
+    if error["type"] == "missing":
+        return f"{where}: key is missing"
+    message = str(error["msg"]).removeprefix("Value error, ")
+    if not place:  # a rule over several keys says itself which
+        return message
+    return f"{where}: found {error['input']!r}: {message}"

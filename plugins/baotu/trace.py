@@ -1,0 +1,215 @@
+"""From a published number back to the files and rows behind it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+import psycopg
+from psycopg.rows import dict_row
+
+from baotu.landing import archive_path
+from baotu.periods import Period, parse_period
+from baotu.report import VERDICTS
+from baotu.settings import settings
+
+
+class NotTraceable(Exception):
+    """There is no such published number; the message says what there is."""
+
+
+@dataclass(frozen=True)
+class Trace:
+    """A number, whether core still adds up to it, the deliveries it came from, and their rows."""
+
+    number: dict[str, Any]
+    #: What core gives for the same question now.
+    numerator: Decimal | None
+    denominator: Decimal
+    #: Deliveries that were applied after this number was published: why core may differ.
+    applied_since: list[int]
+    deliveries: list[dict[str, Any]]
+    rows: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def is_reproduced(self) -> bool:
+        """Whether core's sums still equal the published n and x."""
+        return self.denominator == (self.number["denominator"] or 0) and (
+            self.numerator is None or self.numerator == (self.number["numerator"] or 0)
+        )
+
+    def text(self) -> Iterator[str]:
+        """Chinese line, then the English one."""
+        n = self.number
+        shown = f"{n['value']:.4f}" if n["value"] is not None else "—"
+        words = VERDICTS.get(n["verdict"])
+        zh, en = (words.zh, words.en) if words is not None else (n["verdict"], n["verdict"])
+        counted = f"{n['numerator']} / {n['denominator']}" if n["numerator"] is not None else f"n = {n['denominator']}"
+        yield f"{n['indicator_id']} {n['name_zh']} · {n['period_label_zh']} · {n['measure_code']}: {shown} ({counted}) {zh}"
+        yield (
+            f"{n['indicator_id']} {n['name_en']}, {n['period_start_on']} to {n['period_end_on']}: {en};"
+            f" publication {n['publication_id']}, definition {n['definition_version']}"
+        )
+        if self.is_reproduced:
+            yield "✓ 核心层重新计数与发布值一致 · recounted in core: the same"
+        else:
+            since = ", ".join(map(str, self.applied_since)) or "—"
+            yield (
+                f"✗ 核心层现在为 {self.numerator} / {self.denominator},发布之后又计入交付 {since} · core now gives"
+                f" {self.numerator} / {self.denominator}; deliveries applied since: {since}"
+            )
+        yield ""
+        yield "交付 · deliveries"
+        for d in self.deliveries:
+            counted = f"{d['numerator']} / {d['denominator']}" if d["numerator"] is not None else str(d["denominator"])
+            yield f"  [{d['delivery_id']}] {d['file_name']} · {d['status']} · 发布 issued {d['issued_on']} · {counted}"
+            yield f"      SHA-256 {d['file_sha256']}"
+            yield f"      存档 archive {d['archive']}"
+        if self.rows:
+            yield ""
+            yield "行(部分、表格中的行号) · rows (part, row as the file shows it)"
+            for r in self.rows:
+                place = f"[{r['delivery_id']}] {r['part'] or '-'} 第 {r['file_row']} 行 row {r['file_row']}"
+                yield f"  {place} · {r['key'] or '-'} · {r['outcome']}" + (f" · {r['what']}" if r["what"] else "")
+
+
+_SAMPLES = """
+    from core.sample_measure as sample
+    where sample.measure_code = %(measure)s
+        and sample.sampled_on between %(start)s and least(%(end)s::date, %(as_of)s)
+        and sample.known_from_on <= %(known_at)s
+        and (sample.known_before_on is null or sample.known_before_on > %(known_at)s)
+"""
+_RESPONSES = """
+    from core.fct_survey_response as response
+    where response.in_scope
+        and response.surveyed_on between %(start)s and least(%(end)s::date, %(as_of)s)
+        and response.known_from_on <= %(known_at)s
+        and (response.known_before_on is null or response.known_before_on > %(known_at)s)
+"""
+# The industries that the value is made of; a suppressed one is neither in the number nor in its n.
+_SHOWN = """
+    and response.industry_code in (
+        select satisfaction.industry_code from marts.mart_satisfaction as satisfaction
+        where satisfaction.measure_code = 'CSI_0_100' and satisfaction.period_type = %(period_type)s
+            and satisfaction.period_start_on = %(start)s and not satisfaction.is_suppressed)
+"""
+
+
+def trace(
+    connection: psycopg.Connection,
+    indicator_id: str,
+    period_text: str,
+    *,
+    measure_code: str | None = None,
+    all_rows: bool = False,
+    limit: int = 200,
+) -> Trace:
+    """Walk from a published number to its deliveries and rows: failing and unjudged ones, or all.
+
+    Raises NotTraceable for an unknown indicator, period or measure.
+    """
+    period = parse_period(period_text)
+    if period is None:
+        raise NotTraceable(f"{period_text!r} is no period; write 2021, 2021-Q3 or 2021-07")
+    cursor = connection.cursor(row_factory=dict_row)
+    number = _number(cursor, indicator_id, period, measure_code)
+    asked = {
+        "measure": number["measure_code"],
+        "period_type": period.period_type,
+        "start": number["period_start_on"],
+        "end": number["period_end_on"],
+        "as_of": number["as_of_on"],
+        "known_at": number["known_at_on"],
+        "limit": limit,
+    }
+    is_rate = number["numerator"] is not None or indicator_id.startswith("Q")
+    if is_rate:
+        counts = "count(*) filter (where final_result = 'pass') as numerator, count(*) filter (where is_judged)"
+        body, key = _SAMPLES, "sample"
+    else:
+        counts = "null::bigint as numerator, count(*) filter (where excluded_reason is null and score is not null)"
+        body, key = _RESPONSES + _SHOWN, "response"
+    total = cursor.execute(f"select {counts} as denominator {body}", asked).fetchone()
+    assert total is not None
+    deliveries = cursor.execute(
+        f"select counted.*, delivery.file_uri, delivery.file_sha256, delivery.status, delivery.issued_on,"
+        f" regexp_replace(delivery.file_uri, '^.*/', '') as file_name"
+        f" from (select {key}.delivery_id, {counts} as denominator {body} group by {key}.delivery_id) as counted"
+        f" inner join ops.delivery as delivery using (delivery_id) order by delivery.issued_on, delivery_id",
+        asked,
+    ).fetchall()
+    for delivery in deliveries:
+        try:
+            delivery["archive"] = str(archive_path(delivery["file_sha256"]))
+        except FileNotFoundError:
+            delivery["archive"] = f"不在 {settings().archive_url} · not found there"
+    rows = _sample_rows(cursor, asked, all_rows) if is_rate else _response_rows(cursor, asked, all_rows)
+    since = cursor.execute(
+        "select delivery_id from ops.applied_delivery where build_id > %s order by 1", (number["publication_id"],)
+    ).fetchall()
+    return Trace(
+        number, total["numerator"], total["denominator"], [row["delivery_id"] for row in since], deliveries, rows
+    )
+
+
+def _number(
+    cursor: psycopg.Cursor[dict[str, Any]], indicator_id: str, period: Period, measure_code: str | None
+) -> dict[str, Any]:
+    found = cursor.execute(
+        "select tracking.*, indicator.name_zh, indicator.name_en from marts.mart_target_tracking as tracking"
+        " inner join marts.dim_indicator as indicator using (indicator_id, definition_version)"
+        " where tracking.indicator_id = %(indicator)s and tracking.is_current"
+        " and tracking.period_type = %(type)s and tracking.period_start_on = %(start)s"
+        " and (tracking.measure_code = %(measure)s or (%(measure)s::text is null and tracking.is_headline))",
+        {
+            "indicator": indicator_id,
+            "type": period.period_type,
+            "start": period.start_on,
+            "measure": measure_code,
+        },
+    ).fetchone()
+    if found is not None:
+        return found
+    known = cursor.execute(
+        "select string_agg(distinct indicator_id, ', ') as indicators, string_agg(distinct measure_code, ', ')"
+        " filter (where indicator_id = %s) as measures, min(period_start_on) as first, max(period_end_on) as last"
+        " from marts.mart_target_tracking",
+        (indicator_id,),
+    ).fetchone()
+    assert known is not None
+    raise NotTraceable(
+        f"Nothing is published for {indicator_id} {period.start_on}–{period.end_on}"
+        f"{f' {measure_code}' if measure_code else ''}; published are {known['indicators']} from {known['first']} to"
+        f" {known['last']}" + (f", measures of {indicator_id}: {known['measures']}" if known["measures"] else "")
+    )
+
+
+def _sample_rows(
+    cursor: psycopg.Cursor[dict[str, Any]], asked: dict[str, Any], all_rows: bool
+) -> list[dict[str, Any]]:
+    """From staging, because a quarantined row is in no fact; part and row are those of the file."""
+    wanted = "" if all_rows else "and sample.final_result is distinct from 'pass'"
+    return cursor.execute(
+        f"with chosen as (select sample.sample_id, sample.delivery_id, sample.final_result, sample.unjudged_reason"
+        f" {_SAMPLES} {wanted})"
+        " select staged.delivery_id, staged.part, staged.file_row, staged.sample_no as key,"
+        " coalesce(chosen.final_result, chosen.unjudged_reason) as outcome,"
+        " coalesce((select string_agg(held.rule, ', ') from quarantine.row as held where held.delivery_id ="
+        " staged.delivery_id and held.row_no = staged.row_no and held.resolved_at is null), staged.item_name) as what"
+        " from chosen inner join staging.stg_food_spot_checks as staged using (sample_id, delivery_id)"
+        " order by staged.delivery_id, staged.row_no limit %(limit)s",
+        asked,
+    ).fetchall()
+
+
+def _response_rows(
+    cursor: psycopg.Cursor[dict[str, Any]], asked: dict[str, Any], all_rows: bool
+) -> list[dict[str, Any]]:
+    wanted = "" if all_rows else "and response.excluded_reason is not null"
+    return cursor.execute(
+        "select response.delivery_id, response.part, response.file_row, response.respondent_id as key,"
+        " coalesce(response.excluded_reason, round(response.score, 2)::text) as outcome, response.industry_text as what"
+        f" {_RESPONSES} {wanted} order by response.delivery_id, response.row_no limit %(limit)s",
+        asked,
+    ).fetchall()

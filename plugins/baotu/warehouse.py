@@ -1,0 +1,160 @@
+"""The PostgreSQL warehouse: its address, its connections, its locks, its schema."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import psycopg
+from psycopg import sql
+
+from baotu.settings import Credentials, settings
+from baotu.sources import Source
+
+#: First key of every advisory lock of Baotu; the second says what is locked.
+_LOCKS = 0xBA07
+_BUILD = 0
+
+#: Columns of raw.<source> that do not come from the file.
+RAW_KEYS = ("delivery_id", "row_no", "part", "file_row")
+
+
+class WarehouseError(Exception):
+    """The warehouse cannot be used; the message says what to do."""
+
+
+def warehouse_url() -> str:
+    """The libpq URL of the warehouse, as its owner role.
+
+    Raises WarehouseError when none is set and the embedded server has never been started here.
+    """
+    url = settings().warehouse_url or Credentials().get("BAOTU_EMBEDDED_URL")
+    if url is None:
+        raise WarehouseError("No warehouse: run `baotu up` (embedded PostgreSQL) or set BAOTU_WAREHOUSE_URL")
+    return url.replace("postgresql+psycopg://", "postgresql://").replace("postgres://", "postgresql://")
+
+
+def connect(*, autocommit: bool = False, url: str | None = None) -> psycopg.Connection:
+    """A connection as the owner role, in the time zone that every date of Baotu is meant in."""
+    try:
+        return psycopg.connect(
+            url or warehouse_url(),
+            autocommit=autocommit,
+            application_name="baotu",
+            # The server notices within seconds that a killed client is gone, and frees its locks.
+            options="-c timezone=Asia/Shanghai -c client_connection_check_interval=2s",
+        )
+    except psycopg.OperationalError as error:
+        host = urlsplit(url or warehouse_url())
+        raise WarehouseError(
+            f"The warehouse at {host.hostname}:{host.port} does not answer ({str(error).strip().splitlines()[-1]}). "
+            "Run `baotu up`, or check BAOTU_WAREHOUSE_URL"
+        ) from error
+
+
+def dbt_environment() -> dict[str, str]:
+    """The warehouse's address as the variables that dbt_project/profiles.yml reads."""
+    url = urlsplit(warehouse_url())
+    return {
+        "BAOTU_DBT_HOST": url.hostname or "",
+        "BAOTU_DBT_PORT": str(url.port or 5432),
+        "BAOTU_DBT_USER": unquote(url.username or ""),
+        "BAOTU_DBT_PASSWORD": unquote(url.password or ""),
+        "BAOTU_DBT_DBNAME": url.path.lstrip("/"),
+    }
+
+
+@contextmanager
+def _advisory_lock(second: str | int, what: str, wait: bool) -> Iterator[None]:
+    # A session of its own: the lock lives exactly as long as the process, kill -9 included.
+    with connect(autocommit=True) as session:
+        key = session.execute("select hashtext(%s)", (str(second),)).fetchone()
+        assert key is not None
+        if wait:
+            session.execute("select pg_advisory_lock(%s, %s)", (_LOCKS, key[0]))
+        else:
+            row = session.execute("select pg_try_advisory_lock(%s, %s)", (_LOCKS, key[0])).fetchone()
+            if row is None or not row[0]:
+                raise WarehouseError(f"{what} is in use by another process; try again when it has ended")
+        yield
+
+
+def source_lock(source: str, *, wait: bool = True):  # type: ignore[no-untyped-def]
+    """Held over staging and validation of one source: one run judges at a time, the CLI included."""
+    return _advisory_lock(source, f"Source {source}", wait)
+
+
+def build_lock(*, wait: bool = True):  # type: ignore[no-untyped-def]
+    """Held over a whole build, and before any source lock where both are needed."""
+    return _advisory_lock(_BUILD, "The build", wait)
+
+
+def migrate(url: str | None = None) -> None:
+    """Bring `ops`, `quarantine` and `quality` to the newest revision; safe to repeat and to run twice at once."""
+    from alembic import command
+    from alembic.config import Config
+    from sqlalchemy import NullPool, create_engine, text
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    target = (url or warehouse_url()).replace("postgresql://", "postgresql+psycopg://", 1)
+    engine = create_engine(target, poolclass=NullPool, connect_args={"options": "-c timezone=Asia/Shanghai"})
+    with engine.begin() as connection:
+        found = connection.execute(text("show server_version_num")).scalar_one()
+        if int(found) < 160000:
+            raise WarehouseError(f"The warehouse runs PostgreSQL {int(found) // 10000}; Baotu needs 16 or newer")
+        connection.execute(text("select pg_advisory_xact_lock(:a, 1)"), {"a": _LOCKS})
+        connection.execute(text("create schema if not exists ops"))
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+def ensure_raw(connection: psycopg.Connection, source: Source) -> None:
+    """Create raw.<source>, or extend it by the text columns that its YAML has gained."""
+    table = sql.Identifier("raw", source.id)
+    found = {
+        name
+        for (name,) in connection.execute(
+            "select column_name from information_schema.columns where table_schema = 'raw' and table_name = %s",
+            (source.id,),
+        )
+    }
+    wanted = source.raw_columns
+    if found >= {*RAW_KEYS, *wanted, "extra"}:
+        return
+    connection.execute("select pg_advisory_xact_lock(%s, 2)", (_LOCKS,))
+    connection.execute(
+        sql.SQL(
+            "create table if not exists {} (delivery_id bigint not null, row_no bigint not null, part text not null,"
+            " file_row bigint not null, extra jsonb)"
+        ).format(table)
+    )
+    for column in wanted:
+        connection.execute(
+            sql.SQL("alter table {} add column if not exists {} text").format(table, sql.Identifier(column))
+        )
+    connection.execute(
+        sql.SQL("create index if not exists {} on {} (delivery_id)").format(
+            sql.Identifier(f"{source.id}_delivery"), table
+        )
+    )
+
+
+def has_reader(connection: psycopg.Connection) -> bool:
+    """Whether the role `bi_reader` exists; a server of one's own may lack it."""
+    return connection.execute("select 1 from pg_roles where rolname = 'bi_reader'").fetchone() is not None
+
+
+def grant_reader(connection: psycopg.Connection, schema: str) -> None:
+    """Let `bi_reader` read a schema, where the role exists."""
+    if not has_reader(connection):
+        return
+    name = sql.Identifier(schema)
+    connection.execute(sql.SQL("grant usage on schema {} to bi_reader").format(name))
+    connection.execute(sql.SQL("grant select on all tables in schema {} to bi_reader").format(name))
+
+
+def run_by() -> str:
+    """Who acts, for decisions: the signed-in user of this machine."""
+    return os.environ.get("SUDO_USER") or os.environ.get("USER") or os.environ.get("LOGNAME") or "unknown"

@@ -1,0 +1,77 @@
+"""What every test stands on: a state directory of its own, and a throw-away PostgreSQL."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from baotu.embedded import Server
+from baotu.settings import Settings, settings
+
+#: Variables that steer the tests themselves.
+_KEPT = {"BAOTU_TEST_PG", "BAOTU_PROJECT"}
+
+
+def pytest_configure() -> None:
+    """Before any test module is imported: this machine's installation must not leak in, nor be touched."""
+    for name in [n for n in os.environ if n.startswith(("BAOTU_", "AIRFLOW_")) and n not in _KEPT]:
+        del os.environ[name]
+    Settings.model_config["env_file"] = None  # the project's .env may name a real warehouse
+    os.environ["BAOTU_STATE_DIR"] = str(new_directory("state"))
+    settings.cache_clear()
+
+
+def pytest_unconfigure() -> None:
+    """The state directory goes with the session."""
+    shutil.rmtree(os.environ["BAOTU_STATE_DIR"], ignore_errors=True)
+
+
+def new_directory(what: str) -> Path:
+    """A directory that root's server can reach: pytest's own ones are closed to other users."""
+    path = Path(tempfile.mkdtemp(prefix=f"baotu-test-{what}-"))
+    path.chmod(0o711)
+    return path
+
+
+@dataclass(frozen=True)
+class WarehouseServer:
+    """A PostgreSQL server for one test session."""
+
+    server: Server
+    password: str
+    #: A fresh database, as its owner `baotu`, who is no superuser.
+    url: str
+
+    @property
+    def superuser_url(self) -> str:
+        """As `postgres`, in the database postgres."""
+        return self.server.superuser_url()
+
+    def new_database(self, name: str) -> str:
+        """Make the database `name` anew, owned by `baotu`, and return its owner's URL."""
+        with psycopg.connect(self.superuser_url, autocommit=True) as connection:
+            connection.execute(
+                sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name))
+            )
+        self.server.ensure_database(name, "baotu")
+        return self.server.url("baotu", self.password, name)
+
+
+@pytest.fixture(scope="session")
+def warehouse_server() -> Iterator[WarehouseServer]:
+    """PostgreSQL of the version BAOTU_TEST_PG (18), in a directory that is deleted afterwards."""
+    server = Server(new_directory("warehouse"), int(os.environ.get("BAOTU_TEST_PG", "18")))
+    password = "only-of-this-test-session"
+    try:
+        server.start()
+        server.ensure_role("baotu", password)
+        server.ensure_database("warehouse", "baotu")
+        yield WarehouseServer(server, password, server.url("baotu", password, "warehouse"))
+    finally:
+        server.remove()
