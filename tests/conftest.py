@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,6 +17,9 @@ from baotu.settings import Settings, settings
 
 #: Variables that steer the tests themselves.
 _KEPT = {"BAOTU_TEST_PG", "BAOTU_PROJECT"}
+_made: list[Path] = []
+# `from conftest import …` means this one; pytest itself knows it as tests.conftest.
+sys.modules.setdefault("conftest", sys.modules[__name__])
 
 
 def pytest_configure() -> None:
@@ -28,14 +32,16 @@ def pytest_configure() -> None:
 
 
 def pytest_unconfigure() -> None:
-    """The state directory goes with the session."""
-    shutil.rmtree(os.environ["BAOTU_STATE_DIR"], ignore_errors=True)
+    """What was made for the session goes with it."""
+    for path in _made:
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def new_directory(what: str) -> Path:
     """A directory that root's server can reach: pytest's own ones are closed to other users."""
     path = Path(tempfile.mkdtemp(prefix=f"baotu-test-{what}-"))
     path.chmod(0o711)
+    _made.append(path)
     return path
 
 
@@ -53,12 +59,21 @@ class WarehouseServer:
         """As `postgres`, in the database postgres."""
         return self.server.superuser_url()
 
-    def new_database(self, name: str) -> str:
-        """Make the database `name` anew, owned by `baotu`, and return its owner's URL."""
+    def new_database(self, name: str, *, template: str | None = None) -> str:
+        """Make the database `name` anew, owned by `baotu`, and return its owner's URL.
+
+        With `template` it is a copy of that database, to which nobody may be connected meanwhile.
+        """
         with psycopg.connect(self.superuser_url, autocommit=True) as connection:
             connection.execute(
                 sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name))
             )
+            if template is not None:
+                connection.execute(
+                    sql.SQL("create database {} template {} owner baotu").format(
+                        sql.Identifier(name), sql.Identifier(template)
+                    )
+                )
         self.server.ensure_database(name, "baotu")
         return self.server.url("baotu", self.password, name)
 

@@ -82,12 +82,18 @@ def up() -> None:
 def _up() -> Any:
     from baotu import embedded, publish, services, upgrade
     from baotu.settings import settings
+    from baotu.warehouse import connect
 
     if settings().warehouse_url is None:
         _say("… PostgreSQL (embedded)")
         embedded.start_embedded()
     _say("… warehouse: migrations")
-    upgrade.upgrade(lambda step: _say(f"… warehouse: {step}"))
+    if upgrade.upgrade(lambda step: _say(f"… warehouse: {step}")):
+        with connect() as connection:
+            shown = publish.current_publication(connection)
+        if shown is not None:
+            _say("… warehouse: core and marts by the new code")
+            publish.build()
     addresses = services.start(lambda step: _say(f"… {step}"))
     services.housekeeping(lambda step: _say(f"… {step}"))
     publish.ensure_scorecard()
@@ -507,6 +513,20 @@ def list_alerts() -> None:
             told = f"sent {sent:%Y-%m-%d %H:%M}" if sent else "not sent yet"
             click.echo(f"[{number}] {severity} · {opened:%Y-%m-%d %H:%M} · {told} · {owner}")
             click.echo(f"    {title_zh}\n    {action_zh}\n    {title_en}\n    {action_en}")
+
+
+@main.command()
+@_clear
+def docs() -> None:
+    """dbt's documentation of the published marts, as one page."""
+    from baotu import dbt
+    from baotu.settings import settings
+
+    dbt.run("docs", ["docs", "generate", "--static", "--target", "published"])
+    page = settings().state_dir / "docs" / "index.html"
+    page.parent.mkdir(parents=True, exist_ok=True)
+    (dbt.target_path("docs") / "static_index.html").replace(page)
+    click.echo(f"file://{page.absolute()}")
 
 
 @main.command()

@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import logging
 import os
+import shutil
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -45,7 +46,7 @@ def run(stage: str, arguments: Sequence[str], *, allow_failed_tests: bool = Fals
     from dbt.cli.main import dbtRunner
 
     os.environ.update(dbt_environment(), DO_NOT_TRACK="1", DBT_SEND_ANONYMOUS_USAGE_STATS="false")
-    target = settings().state_dir / "dbt" / code_version() / stage
+    target = target_path(stage)
     target.mkdir(parents=True, exist_ok=True)
     # fmt: off
     command = [
@@ -69,6 +70,18 @@ def run(stage: str, arguments: Sequence[str], *, allow_failed_tests: bool = Fals
     if failed:
         raise DbtError("; ".join(f"{r.node}: {' '.join(r.message.split())[:600]}" for r in failed))
     return results
+
+
+def target_path(stage: str) -> Path:
+    """Where a stage's artefacts are; a new one for each version of the code, so that no stale parse survives."""
+    return settings().state_dir / "dbt" / code_version() / stage
+
+
+def forget_other_versions() -> None:
+    """Artefacts of code that is no longer installed."""
+    for directory in (settings().state_dir / "dbt").glob("*"):
+        if directory.name != code_version():
+            shutil.rmtree(directory, ignore_errors=True)
 
 
 def _node_result(result: Any) -> NodeResult:
@@ -96,7 +109,7 @@ def code_version() -> str:
 
 def save_manifest(connection: psycopg.Connection, stage: str) -> None:
     """Keep the manifest of a good build in the warehouse: the next upgrade rebuilds what differs from it."""
-    manifest = settings().state_dir / "dbt" / code_version() / stage / "manifest.json"
+    manifest = target_path(stage) / "manifest.json"
     connection.execute(
         "insert into ops.dbt_manifest (code_version, manifest_gz) values (%s, %s)",
         (code_version(), gzip.compress(manifest.read_bytes())),

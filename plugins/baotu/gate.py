@@ -39,7 +39,6 @@ class Outcome:
     column: str | None
     zh: str
     en: str
-    is_success: bool
     failed: int
     #: The failing rows, as a query over the server's tables; None for rules without keys.
     query: str | None
@@ -93,7 +92,11 @@ def validate(source: Source, *, dag_run_id: str | None = None, dry_run_of: int |
         suite = importlib.import_module(f"expectations.{source.id}")
         with connection.transaction():
             _slice(connection, source, ids)
-        row_outcomes = evaluate("audit", source.id, suite.ROW_RULES, keys=KEYS)
+        # Files without rows are in no slice, and Great Expectations cannot judge an empty table.
+        has_rows = any(rows_read for _, _, rows_read in pending)
+        row_outcomes = (
+            evaluate("audit", source.id, suite.ROW_RULES, keys=KEYS) if has_rows else unexamined(suite.ROW_RULES)
+        )
         with connection.transaction():
             _collect_failing(connection, source, row_outcomes)
             _profile(connection, source, ids, suite.PROFILE)
@@ -127,6 +130,9 @@ def evaluate(schema: str, table: str, rules: Sequence[Any], *, keys: Sequence[st
     import great_expectations as gx
     from great_expectations.data_context.types.base import ProgressBarsConfig
 
+    # It sets its own loggers to INFO and tells of each temporary directory.
+    logging.getLogger("great_expectations").setLevel(logging.WARNING)
+    logging.getLogger("great_expectations.data_context.types.base").setLevel(logging.WARNING)
     context = gx.get_context(mode="ephemeral")
     # Its bars go to stderr, which Airflow logs as errors.
     context.variables.progress_bars = ProgressBarsConfig(globally=False)
@@ -150,6 +156,23 @@ def evaluate(schema: str, table: str, rules: Sequence[Any], *, keys: Sequence[st
     return [found[rule.meta["rule"]] for rule in rules]
 
 
+def unexamined(rules: Sequence[Any]) -> list[Outcome]:
+    """What the rules say of no rows at all: nothing fails."""
+    return [_of_rule(rule.meta, rule.severity, failed=0, query=None) for rule in rules]
+
+
+def _of_rule(meta: dict[str, Any], severity: Any, *, failed: int, query: str | None) -> Outcome:
+    return Outcome(
+        rule=meta["rule"],
+        severity=str(getattr(severity, "value", severity)),
+        column=meta.get("column"),
+        zh=meta["zh"],
+        en=meta["en"],
+        failed=failed,
+        query=query,
+    )
+
+
 def _outcome(result: Any, table: str) -> Outcome:
     config = result.expectation_config
     meta = config.meta
@@ -166,15 +189,8 @@ def _outcome(result: Any, table: str) -> Outcome:
         query = config.kwargs["unexpected_rows_query"].replace("{batch}", table)
     else:
         query = result.result.get("unexpected_index_query")
-    return Outcome(
-        rule=meta["rule"],
-        severity=str(getattr(config.severity, "value", config.severity)),
-        column=meta.get("column"),
-        zh=meta["zh"],
-        en=meta["en"],
-        is_success=bool(result.success),
-        failed=int(failed),
-        query=query.rstrip().rstrip(";") if query else None,
+    return _of_rule(
+        meta, config.severity, failed=int(failed), query=query.rstrip().rstrip(";") if query else None
     )
 
 
@@ -301,6 +317,11 @@ def _judge(
                 "en": f"{quarantined} of {rows_read} rows failed validation ({share:.1f}%), more than {limit:g}%",
             }
         )
+        reasons += [
+            {"code": o.rule, "zh": f"{o.zh}({by_rule[o.rule]} 行)", "en": f"{o.en} ({by_rule[o.rule]} rows)"}
+            for o in row_outcomes
+            if o.severity == "warning" and o.rule in by_rule
+        ]
     status = "rejected" if reasons else "accepted"
     standing = connection.execute(
         "select decision.action, decision.reason from ops.decision as decision inner join ops.delivery as decided"

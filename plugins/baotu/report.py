@@ -158,28 +158,6 @@ BASES = {
     "assumed": Label("本系统假定", "assumed by this system"),
 }
 VALUE_BASES = {"computed": Label("计算", "computed"), "reported": Label("公布", "reported")}
-MEASURES = {
-    "FOOD_EVALUATION": Label("评价性抽检", "Evaluation sampling"),
-    "FOOD_EVALUATION_EXCL_AGRI": Label(
-        "评价性抽检（不含食用农产品）", "Evaluation sampling, without edible agricultural products"
-    ),
-    "FOOD_SUPERVISION": Label("监督抽检（含餐饮具）", "Supervision sampling, with tableware"),
-    "FOOD_SUPERVISION_EXCL_TABLEWARE": Label(
-        "监督抽检（不含餐饮具）", "Supervision sampling, without tableware"
-    ),
-    "FOOD_SUPERVISION_EXCL_TABLEWARE_AGRI": Label(
-        "监督抽检（不含餐饮具和食用农产品）",
-        "Supervision sampling, without tableware and edible agricultural products",
-    ),
-    "CSI_0_100": Label("满意度指数（0–100 线性）", "Satisfaction index, linear 0–100"),
-    "CSI_SHARE_OF_MAXIMUM": Label("得分占满分比例（x÷满分）", "Score as a share of the maximum"),
-    "CSI_TOP_TWO_BOX": Label("前两档比例", "Top-two-box share"),
-    "CSI_TOP_BOX": Label("最高档比例", "Top-box share"),
-    "CSI_PUBLISHED": Label("调查报告公布的指数", "Index published by the survey"),
-    "RPQ_WEIGHTED": Label("产值加权合格率", "Output-weighted pass rate"),
-    "SUPERVISION_BATCH": Label("监督抽查批次合格率", "Supervision batch pass rate"),
-    "SUPERVISION_EXCL_FOLLOWUP": Label("监督抽查（不含复查）", "Supervision, without re-inspection"),
-}
 ESTIMATORS = {
     "pooled": Label("合并计数", "pooled counts"),
     "weighted": Label("加权", "weighted"),
@@ -363,6 +341,8 @@ class Entry:
     companions: tuple[Row, ...] = ()
     #: Quarters; months where quarters are too few; years where they tell as much.
     trend: tuple[Row, ...] = ()
+    #: Names of measures, by their codes.
+    measures: Mapping[str, Label] = field(default_factory=dict)
 
     @property
     def id(self) -> str:
@@ -459,7 +439,7 @@ class Entry:
             "worst_turns": holds(row.get("value"), operator, target) is True
             and holds(row.get("worst_case_value"), operator, target) is False,
             "estimator": label(ESTIMATORS, row["estimator"]) if row.get("estimator") else None,
-            "measure": label(MEASURES, row.get("measure_code")),
+            "measure": self.measures.get(str(row.get("measure_code"))) or label({}, row.get("measure_code")),
             "value_basis": label(VALUE_BASES, row.get("value_basis")),
             "trace": f"baotu trace {clean(self.id)} --period {period_key(row)}",
         }
@@ -486,9 +466,14 @@ class Scorecard:
 
     @classmethod
     def from_rows(
-        cls, tracking: Iterable[Row], indicators: Iterable[Row], publication: Row | None = None
+        cls,
+        tracking: Iterable[Row],
+        indicators: Iterable[Row],
+        publication: Row | None = None,
+        measures: Iterable[Row] = (),
     ) -> "Scorecard":
-        """From plain rows of the three marts, columns by contract; a column left out counts as NULL."""
+        """From plain rows of the four marts, columns by contract; a column left out counts as NULL."""
+        labels = {str(one["measure_code"]): Label(str(one["label_zh"]), str(one["label_en"])) for one in measures}
         rows = sorted(
             ({name: row.get(name) for name in COLUMNS} for row in tracking if row.get("is_current")),
             key=_order,
@@ -504,7 +489,7 @@ class Scorecard:
                 for row in rows
                 if str(row["indicator_id"]) == indicator_id and row["division_code"] == CITY
             ]
-            entries.append(_entry(indicator_id, own, definitions.get(indicator_id, {})))
+            entries.append(_entry(indicator_id, own, definitions.get(indicator_id, {}), labels))
         told = dict(publication or {})
         for name in ("publication_id", "as_of_on", "known_at_on"):
             if told.get(name) is None and rows:
@@ -520,6 +505,7 @@ class Scorecard:
                 connection, marts_schema, "mart_target_tracking", COLUMNS, sql.SQL("where is_current")
             )
             indicators = _read(connection, marts_schema, "dim_indicator", INDICATOR_COLUMNS)
+            measures = _read(connection, marts_schema, "dim_measure", ("measure_code", "label_zh", "label_en"))
             if before == _publications(connection, marts_schema):
                 break
         else:
@@ -528,7 +514,7 @@ class Scorecard:
         publication = next(
             (row for row in before if row["publication_id"] in wanted), before[0] if before else None
         )
-        return cls.from_rows(tracking, indicators, publication)
+        return cls.from_rows(tracking, indicators, publication, measures)
 
     @property
     def reported(self) -> tuple[Entry, ...]:
@@ -690,7 +676,9 @@ def _order(row: Row) -> tuple[str, ...]:
     return tuple(str(row[name]) for name in [*names.split(), "hierarchy", "division_basis"])
 
 
-def _entry(indicator_id: str, rows: Sequence[Row], definitions: Mapping[object, Row]) -> Entry:
+def _entry(
+    indicator_id: str, rows: Sequence[Row], definitions: Mapping[object, Row], measures: Mapping[str, Label]
+) -> Entry:
     newest = max(definitions, key=_version, default=None)
     fallback = definitions.get(newest) or dict.fromkeys(INDICATOR_COLUMNS) | {"indicator_id": indicator_id}
     headline = [row for row in rows if row["is_headline"]]
@@ -731,6 +719,7 @@ def _entry(indicator_id: str, rows: Sequence[Row], definitions: Mapping[object, 
         tuple(reversed(series["year"])),
         tuple(companions.values()),
         tuple(series[kind]),
+        measures,
     )
 
 

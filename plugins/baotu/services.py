@@ -273,6 +273,8 @@ def airflow_environment(
         "no_proxy": ",".join(sorted(direct)),
         # Chinese file names and sources under any locale.
         "PYTHONUTF8": "1",
+        # dbt leaves semaphores to the end of a forked task; Python says so on stderr, which Airflow logs as an error.
+        "PYTHONWARNINGS": "ignore::UserWarning:multiprocessing.resource_tracker",
     }
 
 

@@ -34,6 +34,7 @@ def upgrade(progress: Callable[[str], None] = lambda _: None) -> bool:
             if complete and state is not None and state[0] == dbt.code_version():
                 shutil.rmtree(state[1])
                 return False
+            dbt.forget_other_versions()
             progress("seeds and functions")
             dbt.run("upgrade", ["build", "--select", "resource_type:seed", "resource_type:function", "--full-refresh"])
             progress("staging")

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from collections import Counter
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,8 @@ import yaml
 from scipy.stats import binom
 from stdnum.cn import uscc as stdnum_uscc
 
-from baotu.readers import Reading, read
-from baotu.samples import DIVISIONS, NOTE, uscc, write_samples
+from baotu.readers import Reading, Refused, read
+from baotu.samples import DIVISIONS, NOTE, _strata, _stratified, uscc, write_samples
 from baotu.sources import load_source
 
 SMALL = 0.01
@@ -30,6 +31,8 @@ class Written:
         self.truth: dict[str, Any] = json.loads(self.truth_file.read_text(encoding="utf-8"))
         self.sources = {name: load_source(name) for name in {d["source"] for d in self.truth["deliveries"]}}
 
+        #: Those that are read; the others are refused, or the bytes of another one.
+        self.read = [d for d in self.truth["deliveries"] if d["rows_read"] is not None]
         self._readings: dict[str, Reading] = {}
 
     def reading(self, file: str) -> Reading:
@@ -56,14 +59,12 @@ def usual(tmp_path_factory: pytest.TempPathFactory) -> Written:
 @pytest.fixture(scope="module")
 def tables(usual: Written) -> dict[str, list[tuple[int, dict[str, str | None]]]]:
     """Every delivery as the loader reads it."""
-    return {d["file"]: usual.rows(d["file"]) for d in usual.truth["deliveries"]}
+    return {d["file"]: usual.rows(d["file"]) for d in usual.read}
 
 
 def _bytes(root: Path) -> dict[str, str]:
     return {
-        str(p.relative_to(root)): hashlib.sha256(p.read_bytes()).hexdigest()
-        for p in root.rglob("*")
-        if p.is_file()
+        str(p.relative_to(root)): hashlib.sha256(p.read_bytes()).hexdigest() for p in root.rglob("*") if p.is_file()
     }
 
 
@@ -107,7 +108,7 @@ def test_arguments_are_checked(tmp_path: Path) -> None:
 
 
 def test_every_file_is_read_as_a_delivery(usual: Written, tables: dict[str, Any]) -> None:
-    for delivery in usual.truth["deliveries"]:
+    for delivery in usual.read:
         reading = usual.reading(delivery["file"])
         path = usual.out / delivery["file"]
         assert hashlib.sha256(path.read_bytes()).hexdigest() == delivery["sha256"]
@@ -121,19 +122,34 @@ def test_every_file_is_read_as_a_delivery(usual: Written, tables: dict[str, Any]
         assert any(NOTE in text for text in said), delivery["file"]
 
 
+def test_one_file_is_refused_for_its_header(usual: Written) -> None:
+    (refused,) = (d for d in usual.truth["deliveries"] if d["status"] == "refused")
+    assert "示例_表头改名" in refused["file"] and refused["rows_quarantined"] is None
+    with pytest.raises(Refused) as caught:
+        usual.reading(refused["file"])
+    assert caught.value.code == "missing_column" and "product_name" in caught.value.en
+
+
+def test_one_file_is_another_one_under_a_second_name(usual: Written) -> None:
+    (twin,) = (d for d in usual.truth["deliveries"] if d["status"] == "known")
+    (first,) = (d for d in usual.truth["deliveries"] if d["file"] == twin["same_bytes_as"])
+    assert (usual.out / twin["file"]).read_bytes() == (usual.out / first["file"]).read_bytes()
+    assert (first["status"], first["sha256"]) == ("accepted", twin["sha256"]) and twin["rows_read"] is None
+    # Of files that arrive in the same instant, the name decides which one lands.
+    assert first["file"] < twin["file"]
+    assert not {e["file"] for e in usual.truth["errors"] + usual.truth["traps"]} & {twin["file"]}
+
+
 def test_shapes_that_real_deliveries_have(usual: Written) -> None:
     starts = {p.read_bytes()[:2] for p in usual.paths if p.suffix == ".csv"}
     assert {b"\xff\xfe", b"\xef\xbb"} <= starts
     heads = [p.read_bytes()[:200] for p in usual.paths if p.suffix == ".csv"]
     assert any(b";" in h for h in heads) and any(b"\t" in h and h[:2] != b"\xff\xfe" for h in heads)
-    titles = [len(usual.reading(d["file"]).meta["title"]) for d in usual.truth["deliveries"]]
+    titles = [len(usual.reading(d["file"]).meta["title"]) for d in usual.read]
     assert {0, 1, 2, 3} == set(titles)
-    readings = [
-        usual.reading(d["file"]) for d in usual.truth["deliveries"] if d["source"] == "food_spot_checks"
-    ]
+    readings = [usual.reading(d["file"]) for d in usual.read if d["source"] == "food_spot_checks"]
     kinds = Counter(
-        ("sampling_kind" in r.columns, "task_name" in r.columns, r.meta.get("sampling_kind"))
-        for r in readings
+        ("sampling_kind" in r.columns, "task_name" in r.columns, r.meta.get("sampling_kind")) for r in readings
     )
     assert {
         (True, False, None),
@@ -151,14 +167,15 @@ def test_planted_errors_stand_where_the_truth_says(usual: Written, tables: dict[
             assert row["sample_no"] == error["sample_no"]
         match error["what"]:
             case "product name is missing":
-                assert cell is None
+                assert cell is None and error["rule"] == "FSC001"
             case "USCC with a wrong check digit":
-                assert not stdnum_uscc.is_valid(cell)
+                assert not stdnum_uscc.is_valid(cell) and error["rule"] == "FSC101"
             case "a date that does not exist":
-                assert cell and cell.endswith("-02-30")
+                assert cell and cell.endswith("-02-30") and error["rule"] == "FSC003"
             case "an answer of 11 on a scale of 10":
-                assert cell == "11"
+                assert cell == "11" and error["rule"] == "SAT001"
             case _:
+                assert error["rule"] == "FSC002"
                 assert error["column"] == "result" and cell not in {
                     None,
                     "合格",
@@ -168,11 +185,23 @@ def test_planted_errors_stand_where_the_truth_says(usual: Written, tables: dict[
                 }
     for year in ("2020", "2021", "2022"):
         here = Counter(
-            e["what"]
-            for e in usual.truth["errors"]
-            if f"/{year}/" in e["file"] and "故意出错" not in e["file"]
+            e["what"] for e in usual.truth["errors"] if f"/{year}/" in e["file"] and "故意出错" not in e["file"]
         )
         assert len(here) >= 6, here
+
+
+def test_rules_of_planted_errors_are_the_suites_own(usual: Written) -> None:
+    from expectations import food_spot_checks, satisfaction_surveys
+
+    rules = {
+        rule.meta["rule"]: (rule.severity.value, rule.meta["column"])
+        for rule in (*food_spot_checks.ROW_RULES, *satisfaction_surveys.ROW_RULES)
+    }
+    for error in usual.truth["errors"]:
+        severity, column = rules[error["rule"]]
+        assert {"info": "info", "warning": "quarantined"}[severity] == error["outcome"], error
+        assert column == error["column"] or error["rule"] == "SAT001"  # one rule for all answers
+    assert {e["outcome"] for e in usual.truth["errors"]} == {"info", "quarantined"}
 
 
 def test_nothing_else_is_wrong(usual: Written, tables: dict[str, Any]) -> None:
@@ -193,11 +222,13 @@ def test_nothing_else_is_wrong(usual: Written, tables: dict[str, Any]) -> None:
 def test_error_shares(usual: Written) -> None:
     rejected = [d for d in usual.truth["deliveries"] if d["status"] == "rejected"]
     assert [d["file"].split("/")[-1].startswith("示例_故意出错") for d in rejected] == [True]
-    for delivery in usual.truth["deliveries"]:
+    for delivery in usual.read:
         share = delivery["rows_quarantined"] / delivery["rows_read"]
         assert share > 0.2 if delivery in rejected else share < 0.05, delivery["file"]
         errors = [e for e in usual.truth["errors"] if e["file"] == delivery["file"]]
-        assert len({e["file_row"] for e in errors}) == len(errors) == delivery["rows_quarantined"]
+        held = {e["file_row"] for e in errors if e["outcome"] == "quarantined"}
+        assert len({e["file_row"] for e in errors}) == len(errors)
+        assert len(held) == delivery["rows_quarantined"]
 
 
 def test_sample_numbers_repeat_only_where_planted(usual: Written, tables: dict[str, Any]) -> None:
@@ -216,11 +247,7 @@ def test_sample_numbers_repeat_only_where_planted(usual: Written, tables: dict[s
             seen[key] += 1
             doubled = traps.get((file, file_row), "").startswith("exact duplicate")
             assert (seen[key] > 1) == doubled, (file, file_row)
-            assert (
-                row["item_name"]
-                or row["result"] != "不合格"
-                or file_row in {r for f, r in errors if f == file}
-            )
+            assert row["item_name"] or row["result"] != "不合格" or file_row in {r for f, r in errors if f == file}
     corrected = {t["sample_no"] for t in usual.truth["traps"] if t["what"].startswith("correction")}
     corrected |= {e["sample_no"] for e in usual.truth["errors"] if "of a correction" in e["what"]}
     assert {number for number, where in files.items() if len(where) > 1} == corrected
@@ -236,10 +263,8 @@ def test_sample_numbers_repeat_only_where_planted(usual: Written, tables: dict[s
 
 def _recount(tables: dict[str, Any], truth: dict[str, Any], year: str) -> tuple[int, int, int]:
     """n, x and quarantined samples of Q03 from the cells, as a person with a spreadsheet would find them."""
-    order = sorted(
-        (d for d in truth["deliveries"] if d["status"] == "accepted"), key=lambda d: d["issued_on"]
-    )
-    errors = {(e["file"], e["file_row"]) for e in truth["errors"]}
+    order = sorted((d for d in truth["deliveries"] if d["status"] == "accepted"), key=lambda d: d["issued_on"])
+    errors = {(e["file"], e["file_row"]) for e in truth["errors"] if e["outcome"] == "quarantined"}
     latest: dict[str, tuple[str, list[tuple[bool, dict[str, str | None]]]]] = {}
     for delivery in order:
         file = delivery["file"]
@@ -308,6 +333,17 @@ def test_supervision_is_lower_and_adds_up(usual: Written) -> None:
         assert all(usual.truth["samples_in_neither_rate"][year].values())
 
 
+def _mean_by_division(scores: dict[str, list[float]]) -> float:
+    """Means of divisions weighted by population; a single respondent's division joins the next larger one."""
+    people = {name: float(value) for _, name, value in DIVISIONS}
+    order = sorted(scores, key=lambda name: -people[name])
+    while (alone := next((i for i, name in enumerate(order) if len(scores[name]) == 1), None)) is not None:
+        small, large = order.pop(alone), order[max(alone - 1, 0)]
+        scores[large] = scores[large] + scores[small]
+        people[large] += people[small]
+    return sum(people[n] * sum(scores[n]) / len(scores[n]) for n in order) / sum(people[n] for n in order)
+
+
 def test_i07_recomputed_from_the_files(usual: Written, tables: dict[str, Any]) -> None:
     for wave, stated in usual.truth["I07"].items():
         (file,) = [f for f in tables if f.startswith(f"satisfaction_surveys/{wave}/")]
@@ -317,29 +353,57 @@ def test_i07_recomputed_from_the_files(usual: Written, tables: dict[str, Any]) -
             if name.startswith(f"reference_weights/服务业增加值_{stated['weights_base_year']}年")
             for _, row in table
         }
-        scores: dict[str, list[float]] = {}
+        scores: dict[str, dict[str, list[float]]] = {}
         for _, row in tables[file]:
             answers = [row[k] for k in ("overall", "expectation", "ideal")]
             given = [int(a) for a in answers if a and a.isdecimal() and a != "98"]
             if len(given) >= 2 and max(given) <= 10:
-                scores.setdefault(str(row["industry"]), []).append((sum(given) / len(given) - 1) / 9 * 100)
-        means = {name: sum(s) / len(s) for name, s in scores.items()}
-        shown = [name for name, s in scores.items() if len(s) >= 30]
+                cell = scores.setdefault(str(row["industry"]), {}).setdefault(str(row["division"]), [])
+                cell.append((sum(given) / len(given) - 1) / 9 * 100)
+        every = {name: [v for cell in cells.values() for v in cell] for name, cells in scores.items()}
+        pooled = {name: sum(s) / len(s) for name, s in every.items()}
+        means = {name: _mean_by_division(dict(cells)) for name, cells in scores.items()}
+        shown = [name for name, s in every.items() if len(s) >= 30]
         total = sum(weights[name] for name in shown)
         assert float(stated["value"]) == pytest.approx(sum(means[i] * weights[i] for i in shown) / total)
+        assert float(stated["not_post_stratified"]) == pytest.approx(sum(pooled[i] * weights[i] for i in shown) / total)
+        assert float(stated["worst_case_value"]) < float(stated["value"])
         assert float(stated["coverage_pct"]) == pytest.approx(100 * total / sum(weights.values()))
         for industry in stated["industries"].values():
-            assert industry["n"] == len(scores[industry["name"]])
-            assert float(industry["mean"]) == pytest.approx(means[industry["name"]])
+            assert industry["n"] == len(every[industry["name"]])
+            assert float(industry["score"]) == pytest.approx(means[industry["name"]])
+            assert float(industry["mean_of_respondents"]) == pytest.approx(pooled[industry["name"]])
             assert industry["suppressed"] == (industry["name"] not in shown)
         assert 7 <= len(stated["industries"]) <= 9 and len(stated["industries"]) - len(shown) == 1
-        assert stated["n"] == sum(len(scores[name]) for name in shown)
+        assert stated["n"] == sum(len(every[name]) for name in shown)
         assert len({row["respondent_id"] for _, row in tables[file]}) == stated["respondents"]
         left = stated["respondents_quarantined"] + stated["respondents_with_fewer_than_two_answers"]
-        assert stated["respondents"] - left == sum(map(len, scores.values()))
+        assert stated["respondents"] - left == sum(map(len, every.values()))
+        assert abs(float(stated["value"]) - float(stated["not_post_stratified"])) > 0.001
     last = usual.truth["I07"]["2022"]
     assert float(last["value"]) < 88 < float(last["not_this"]["unweighted_mean_of_industries"])
-    assert float(last["post_stratified"]["value"]) < 88 and not last["attained"]
+    assert not last["attained"]
+
+
+def test_a_division_with_one_respondent_joins_a_neighbour() -> None:
+    """By population: 历城 110.6, 章丘 104.7, 市中 88.1, 莱芜 86.9, …"""
+    licheng, zhangqiu, shizhong, laiwu = "370112", "370114", "370103", "370116"
+
+    def groups(*codes: str) -> list[set[str]]:
+        return [set(s.divisions) for s in _strata((code, Fraction(50)) for code in codes)]
+
+    assert groups(licheng, licheng, zhangqiu, zhangqiu) == [{licheng}, {zhangqiu}]
+    # One in the middle joins the next larger, however many there are of them.
+    assert groups(licheng, licheng, zhangqiu, shizhong, laiwu, laiwu) == [
+        {licheng, zhangqiu, shizhong},
+        {laiwu},
+    ]
+    # The largest has none: it joins the one after it.
+    assert groups(licheng, zhangqiu, zhangqiu, laiwu, laiwu) == [{licheng, zhangqiu}, {laiwu}]
+    assert groups(licheng) == [{licheng}]
+    # Weight follows: (110.6 + 104.7) · 50 and 86.9 · 80.
+    scores = [(licheng, Fraction(40)), (zhangqiu, Fraction(60)), (zhangqiu, Fraction(50)), (laiwu, Fraction(80))]
+    assert _stratified([*scores, (laiwu, Fraction(80))]) == Fraction("17717") / Fraction("302.2")
 
 
 def test_codes_are_right_private_and_distinct() -> None:
@@ -353,8 +417,6 @@ def test_codes_are_right_private_and_distinct() -> None:
 
 
 def test_importing_is_light() -> None:
-    code = (
-        "import sys, baotu.samples; print(sorted({'pandas', 'openpyxl', 'yaml', 'numpy'} & set(sys.modules)))"
-    )
+    code = "import sys, baotu.samples; print(sorted({'pandas', 'openpyxl', 'yaml', 'numpy'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert done.stdout.strip() == "[]"

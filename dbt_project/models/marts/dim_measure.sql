@@ -1,0 +1,19 @@
+{#- What the measure codes mean. -#}
+
+select
+    measure_code::text as measure_code,
+    indicator_id::text as indicator_id,
+    'computed'::text as value_basis,
+    label_zh::text as label_zh,
+    label_en::text as label_en
+from {{ ref('pass_rate_measure') }}
+
+union all
+
+select
+    measure_code::text as measure_code,
+    indicator_id::text as indicator_id,
+    value_basis::text as value_basis,
+    label_zh::text as label_zh,
+    label_en::text as label_en
+from {{ ref('satisfaction_measure') }}
