@@ -62,13 +62,15 @@ class WarehouseServer:
     def new_database(self, name: str, *, template: str | None = None) -> str:
         """Make the database `name` anew, owned by `baotu`, and return its owner's URL.
 
-        With `template` it is a copy of that database, to which nobody may be connected meanwhile.
+        With `template` it is a copy of that database, whose sessions are ended.
         """
         with psycopg.connect(self.superuser_url, autocommit=True) as connection:
-            connection.execute(
-                sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name))
-            )
+            connection.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
             if template is not None:
+                # Pools of this process keep sessions that nobody uses any more.
+                connection.execute(
+                    "select pg_terminate_backend(pid) from pg_stat_activity where datname = %s", [template]
+                )
                 connection.execute(
                     sql.SQL("create database {} template {} owner baotu").format(
                         sql.Identifier(name), sql.Identifier(template)

@@ -13,6 +13,7 @@ from baotu.warehouse import connect
 Progress = Callable[[str], None]
 
 _SYMBOLS = {"success": "✓", "failed": "✗", "skipped": "–", "upstream_failed": "✗", "running": "▸"}
+_ENDED = ("success", "failed")
 _PATIENCE = 1200.0
 
 
@@ -36,11 +37,15 @@ def follow(
             state = api.run(dag_id, run_id)["state"]
             for task in api.task_instances(dag_id, run_id):
                 key = (dag_id, run_id, task["task_id"], task["map_index"])
-                if task["state"] in _SYMBOLS and seen.get(key) != task["state"]:
-                    seen[key] = task["state"]
-                    label = f" · {task['rendered_map_index']}" if task.get("rendered_map_index") else ""
-                    progress(f"  {_SYMBOLS[task['state']]} {dag_id}.{task['task_id']} {task['state']}{label}")
-            if state in ("success", "failed"):
+                if task["state"] not in _SYMBOLS or seen.get(key) == task["state"]:
+                    continue
+                named = task.get("rendered_map_index")
+                if task["map_index"] >= 0 and named in (None, str(task["map_index"])) and state not in _ENDED:
+                    continue  # a mapped task gets its name a moment after its state
+                seen[key] = task["state"]
+                label = f" · {named}" if named else ""
+                progress(f"  {_SYMBOLS[task['state']]} {dag_id}.{task['task_id']} {task['state']}{label}")
+            if state in _ENDED:
                 finished[dag_id, run_id] = state
         time.sleep(0.3)
     return finished
@@ -79,7 +84,13 @@ def run(progress: Progress) -> None:
 
 
 def _runs_since(api: services.Client, dag_ids: Sequence[str], begun: datetime) -> list[tuple[str, str]]:
-    return [(dag_id, run["dag_run_id"]) for dag_id in dag_ids for run in api.dag_runs(dag_id, begun)]
+    """Runs that were open at `begun` or later. A new DAG has a scheduled one at once, due before we came."""
+    return [
+        (dag_id, run["dag_run_id"])
+        for dag_id in dag_ids
+        for run in api.dag_runs(dag_id, begun - timedelta(days=1))
+        if run["end_date"] is None or datetime.fromisoformat(run["end_date"]) >= begun
+    ]
 
 
 def _let_files_settle(progress: Progress) -> None:

@@ -1,5 +1,6 @@
 """A build: freeze what counts, core, marts, audit, and the swap that readers see. One at a time, the CLI included."""
 
+import json
 import logging
 import os
 import shutil
@@ -61,7 +62,7 @@ def build(*, dag_run_id: str | None = None) -> Build:
 
     Waits for a running build. Raises BuildFailed; readers then see what they saw before.
     """
-    with build_lock(), connect(autocommit=True) as connection, _begun(connection, dag_run_id, None) as begun:
+    with build_lock(), connect(autocommit=True) as connection, _begun(connection, dag_run_id) as begun:
         reasons = _make_marts(connection, begun) or audit(connection)
         standing = connection.execute(
             "select action, reason from ops.decision where subject = 'publication' order by decision_id desc limit 1"
@@ -78,20 +79,25 @@ def build(*, dag_run_id: str | None = None) -> Build:
 
 
 def preview(as_of: date) -> report.Scorecard:
-    """The scorecard as of another day, by what was known then; computed beside the marts and never published."""
-    with build_lock(), connect(autocommit=True) as connection, _begun(connection, None, as_of) as begun:
-        _make_marts(connection, begun)
-        card = report.Scorecard.from_warehouse(connection, "marts_next")
-        connection.execute("drop schema marts_next cascade")
-        connection.execute(
-            "update ops.build set status = 'superseded', finished_at = now() where build_id = %s", (begun.build_id,)
-        )
-        return card
+    """The scorecard as of another day, by what was known then, from core as the last build left it.
+
+    Computed in a schema of its own and never published. Raises BuildFailed.
+    """
+    with build_lock(), connect(autocommit=True) as connection:
+        connection.execute("drop schema if exists marts_preview cascade")
+        try:
+            variables = json.dumps({"as_of": as_of.isoformat(), "marts_schema": "marts_preview"})
+            dbt.run("preview", ["run", "--select", _MARTS, "--vars", variables])
+            return report.Scorecard.from_warehouse(connection, "marts_preview")
+        except dbt.DbtError as error:
+            raise BuildFailed(f"The preview failed: {error}") from error
+        finally:
+            connection.execute("drop schema if exists marts_preview cascade")
 
 
 @contextmanager
-def _begun(connection: psycopg.Connection, dag_run_id: str | None, as_of: date | None) -> Iterator[Build]:
-    begun = _begin(connection, dag_run_id, as_of)
+def _begun(connection: psycopg.Connection, dag_run_id: str | None) -> Iterator[Build]:
+    begun = _begin(connection, dag_run_id)
     try:
         yield begun
     except BaseException as error:
@@ -104,14 +110,13 @@ def _begun(connection: psycopg.Connection, dag_run_id: str | None, as_of: date |
         raise
 
 
-def _begin(connection: psycopg.Connection, dag_run_id: str | None, as_of: date | None) -> Build:
+def _begin(connection: psycopg.Connection, dag_run_id: str | None) -> Build:
     """Freeze the input in one snapshot: a verdict in the middle of dbt must not give two facts different inputs."""
     today = datetime.now(SHANGHAI).date()
     plan_end = connection.execute("select max(deadline_on) from reference.indicator").fetchone()
     assert plan_end is not None
-    as_of_on = min(as_of or today, plan_end[0])
-    # Judging the past asks what could be known then; judging now uses all that is known now, late notices too.
-    known_at_on = as_of or today
+    # Notices about the plan's last year come after it: what is known today counts.
+    as_of_on, known_at_on = min(today, plan_end[0]), today
     with connection.transaction():
         connection.execute("set transaction isolation level repeatable read")
         # Whoever held the lock before and died left its build running.
@@ -249,6 +254,8 @@ def _hold(connection: psycopg.Connection, begun: Build, reasons: Sequence[dict[s
                 evidence={"file": "marts", "rules": dict.fromkeys(codes), "look": ["baotu status"]},
             ),
         )
+    if current_publication(connection) is not None:
+        write_scorecard(connection)
     log.warning("Build %s is held: %s", begun.build_id, "; ".join(reason["en"] for reason in reasons))
     return Build(begun.build_id, "held", begun.as_of_on, begun.known_at_on, tuple(reasons))
 

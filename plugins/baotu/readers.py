@@ -2,7 +2,7 @@
 
 `read` looks at everything that decides whether a file can be read (container, encoding from first to last
 byte, header); `Reading.rows()` then streams. Formats are told by content, never by name. Cells stay as
-delivered: staging normalises. Personal columns leave here.
+delivered: staging normalises. Personal columns leave here, and so do the names of individual households.
 
 The module is also the child process that opens workbooks (`_child`), so it imports little at the top.
 """
@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import codecs
 import csv
-import hashlib
 import hmac
 import io
 import json
@@ -93,6 +92,8 @@ class _Part:
     extras: list[tuple[int, str]]
     #: Columns with personal data, dropped or hashed.
     personal: set[int]
+    #: Columns declared `personal_under`, those kept in extra too: (their codes, they themselves).
+    households: list[tuple[list[int], list[int]]]
     title: list[str]
     hidden: bool = False
     sheet: int = 0
@@ -126,11 +127,12 @@ def read(
     """Open `path`, delivered as `file_name`, as a delivery of `source`.
 
     `given` is what sidecar and `--set` say, the latter already merged over the former. `hash_key` keys the
-    hashes of columns declared `personal: hash`; by default it is generated once into the credentials.
+    hashes of columns declared `personal: hash` or `personal_under`; by default it is generated once into the
+    credentials, when it is first needed.
     """
     from baotu.sources import MetaError
 
-    file = _File(path, file_name, source)
+    file = _File(path, file_name, source, hash_key)
     try:
         file.given = source.check_meta(given)
     except MetaError as error:
@@ -138,7 +140,7 @@ def read(
     kind = _container(file)
     reading = _read_workbook(file) if kind == "xlsx" else _read_text(file)
     if any(source.columns[name].personal == "hash" for name in reading.columns):
-        reading._rows = _hashed(reading._rows, reading.columns, source, hash_key)
+        reading._rows = _hashed(reading._rows, reading.columns, file)
     return reading
 
 
@@ -147,12 +149,20 @@ class _File:
     path: Path
     name: str
     source: Source
+    hash_key: bytes | None = None
     given: dict[str, Any] = field(default_factory=dict)
 
+    def hash(self, text: str) -> str:
+        """Equal texts stay equal, whatever their spaces, width and case, and nobody can be told from them."""
+        if self.hash_key is None:
+            from baotu.settings import Credentials
+
+            self.hash_key = Credentials().generate("PERSONAL_HASH_KEY").encode()
+        plain = "".join(unicodedata.normalize("NFKC", text).split()).casefold()
+        return hmac.digest(self.hash_key, plain.encode(), "sha256").hex()[:32]
+
     def refuse(self, code: str, zh: str, en: str, part: str = "", row: int | None = None) -> NoReturn:
-        place_zh = (
-            f"文件「{self.name}」" + (f" 工作表「{part}」" if part else "") + (f" 第 {row} 行" if row else "")
-        )
+        place_zh = f"文件「{self.name}」" + (f" 工作表「{part}」" if part else "") + (f" 第 {row} 行" if row else "")
         place_en = f"{self.name}" + (f", sheet {part!r}" if part else "") + (f", row {row}" if row else "")
         raise Refused(code, f"{place_zh}：{zh}", f"{place_en}: {en}")
 
@@ -190,8 +200,7 @@ def _container(file: _File) -> str:
         file.refuse(
             "empty_file",
             "文件是空的（0 字节），应至少有表头一行。请检查导出或上传是否完成，重新报送。",
-            "the file is empty (0 bytes), expected at least a header. Check the export or upload and send "
-            "it again.",
+            "the file is empty (0 bytes), expected at least a header. Check the export or upload and send it again.",
         )
     if head.startswith(b"PK\x03\x04"):
         return _zip_kind(file)
@@ -209,9 +218,7 @@ def _container(file: _File) -> str:
                 if code in ("pdf", "doc", "binary")
                 else ("请解压后逐个报送。", "Unpack it and send the files one by one.")
             )
-            file.refuse(
-                code, f"这是{zh}，应为表格。{action[0]}", f"this is {en}, expected a table. {action[1]}"
-            )
+            file.refuse(code, f"这是{zh}，应为表格。{action[0]}", f"this is {en}, expected a table. {action[1]}")
     return "text"
 
 
@@ -237,9 +244,7 @@ def _zip_kind(file: _File) -> str:
         ("mimetype", "ods", "OpenDocument 文件", "an OpenDocument file"),
     ):
         if marker in names:
-            file.refuse(
-                code, f"这是{zh}，目前不能读取。{_SAVE_ZH}", f"this is {en}, which is not read. {_SAVE_EN}"
-            )
+            file.refuse(code, f"这是{zh}，目前不能读取。{_SAVE_ZH}", f"this is {en}, which is not read. {_SAVE_EN}")
     file.refuse(
         "archive",
         "这是 zip 压缩包，应为表格。请解压后逐个报送。",
@@ -290,9 +295,7 @@ def _refuse_ole(file: _File) -> NoReturn:
                 f"这是{zh}，目前不能读取。{password[0]}{_SAVE_ZH}",
                 f"this is {en}, which is not read. {password[1]}{_SAVE_EN}",
             )
-    file.refuse(
-        "binary", f"这是旧版 Office 文件，不能读取。{_SAVE_ZH}", f"this is an old Office file. {_SAVE_EN}"
-    )
+    file.refuse("binary", f"这是旧版 Office 文件，不能读取。{_SAVE_ZH}", f"this is an old Office file. {_SAVE_EN}")
 
 
 # ------------------------------------------------------------------------------------------------ text files
@@ -309,13 +312,10 @@ def _read_text(file: _File) -> Reading:
         file.refuse(
             "html",
             f"这是网页（HTML），不是 CSV 或工作簿；有些系统把网页存成 .xls。请用 Excel 打开后，{_SAVE_ZH}",
-            f"this is an HTML page, not CSV or a workbook; some systems call that .xls. Open it in Excel. "
-            f"{_SAVE_EN}",
+            f"this is an HTML page, not CSV or a workbook; some systems call that .xls. Open it in Excel. {_SAVE_EN}",
         )
     if lowered.startswith("<?xml"):
-        file.refuse(
-            "xml", f"这是 XML 文件，不能读取。{_SAVE_ZH}", f"this is XML, which is not read. {_SAVE_EN}"
-        )
+        file.refuse("xml", f"这是 XML 文件，不能读取。{_SAVE_ZH}", f"this is XML, which is not read. {_SAVE_EN}")
     if not head.strip("\ufeff\r\n\t \0"):
         file.refuse(
             "empty_file",
@@ -355,7 +355,7 @@ def _read_text(file: _File) -> Reading:
     def rows(reading: Reading) -> Iterator[Row]:
         with _text(file.path, encoding) as stream:
             records = _records(file, stream, delimiter, nul > 0)
-            yield from _text_rows(part, records, reading)
+            yield from _text_rows(file, part, records, reading)
 
     reading._rows = rows
     return reading
@@ -402,8 +402,7 @@ def _decode(file: _File) -> tuple[str, int, str]:
     tried = _NAMES[bom] if bom else "UTF-8、GB18030"
     file.refuse(
         "encoding",
-        f"第 {at + 1:,} 个字节不是有效的文本，按 {tried} 均读不出中文。请另存为 UTF-8 编码的 CSV "
-        f"后重新报送。",
+        f"第 {at + 1:,} 个字节不是有效的文本，按 {tried} 均读不出中文。请另存为 UTF-8 编码的 CSV 后重新报送。",
         f"byte {at + 1:,} is not text: tried {tried.replace('、', ' and ')}. Save the file as UTF-8 CSV and "
         f"send it again.",
     )
@@ -454,9 +453,7 @@ def _text(path: Path, encoding: str) -> IO[str]:
 _END = "\x00end\x00"
 
 
-def _records(
-    file: _File, stream: IO[str], delimiter: str, nul: bool
-) -> Generator[tuple[int, list[str]], None, None]:
+def _records(file: _File, stream: IO[str], delimiter: str, nul: bool) -> Generator[tuple[int, list[str]], None, None]:
     """CSV records with the physical line on which each begins; empty lines are counted, not yielded."""
     ended = False
 
@@ -495,13 +492,13 @@ def _records(
     )
 
 
-def _text_rows(part: _Part, records: Iterator[tuple[int, list[str]]], reading: Reading) -> Iterator[Row]:
+def _text_rows(file: _File, part: _Part, records: Iterator[tuple[int, list[str]]], reading: Reading) -> Iterator[Row]:
     positions = {name: index for index, name in part.match.mapping.items()}
     indexes = [positions[name] for name in reading.columns]
     # The loop runs once a row: itemgetter and tuple's own constructor take a third off it.
     pick = itemgetter(*indexes) if len(indexes) > 1 else None
     make = tuple.__new__
-    extras = part.extras
+    extras, households = part.extras, part.households
     width = len(part.headers)
     counts = reading.counts
     number = blank = ragged = 0
@@ -517,6 +514,8 @@ def _text_rows(part: _Part, records: Iterator[tuple[int, list[str]]], reading: R
             if len(cells) != width:
                 cells, extra = _ragged(part, cells)
                 ragged += bool(extra)
+            if households:
+                _hash_households(file, part, cells)
             if extras:
                 extra |= {name: cells[index] for index, name in extras if cells[index]}
             values: list[str | None] = list(pick(cells)) if pick else [cells[i] for i in indexes]
@@ -537,13 +536,20 @@ def _ragged(part: _Part, cells: list[str]) -> tuple[list[str], dict[str, str | N
     marks: dict[str, str | None] = {FIELD_COUNT: str(found)}
     if found < width:
         marks[MISSING_FIELDS] = str(off)
-    # A shift moves a personal cell into its neighbours: what may hold it is withheld.
-    withheld: set[int] = set()
-    for index in part.personal:
-        withheld.update(range(index - off, index + 1) if found < width else range(index, index + off + 1))
+
+    def reach(index: int) -> range:
+        return range(max(index - off, 0), index + 1) if found < width else range(index, index + off + 1)
+
+    # A shift moves a personal cell into its neighbours: what may hold it is withheld. So is a household's name
+    # if one of the cells that may hold its code does.
+    personal = set(part.personal)
+    for codes, names in part.households:
+        if any(_is_household(cell) for code in codes for cell in islice(cells, reach(code).start, reach(code).stop)):
+            personal.update(names)
+    withheld = {near for index in personal for near in reach(index)}
     kept = ["" if index in withheld else cell for index, cell in enumerate(cells)]
     if withheld:
-        marks[WITHHELD] = str(sum(0 <= index < found for index in withheld))
+        marks[WITHHELD] = str(sum(index < found for index in withheld))
     if found > width:
         marks[SURPLUS] = json.dumps(kept[width:], ensure_ascii=False)
     return kept[:width] + [""] * (width - found), marks
@@ -564,9 +570,7 @@ def _find_header(file: _File, name: str, records: Sequence[tuple[int, list[str]]
     named = {_clean(cells[i]) for i in (*match.mapping, *match.personal)} | _MARKS
     extras: list[tuple[int, str]] = []
     columns = match.mapping | match.repeated
-    personal = {
-        i for i, column in columns.items() if file.source.columns[column].personal
-    } | match.personal.keys()
+    personal = {i for i, column in columns.items() if file.source.columns[column].personal} | match.personal.keys()
     for index, header in enumerate(headers):
         if index in match.mapping or index in personal:
             continue
@@ -577,21 +581,23 @@ def _find_header(file: _File, name: str, records: Sequence[tuple[int, list[str]]
             key = f"{header or '__column__'}.{number}"
         named.add(key)
         extras.append((index, key))
+    households = []
+    for code in dict.fromkeys(column.personal_under for column in file.source.columns.values()):
+        codes = [i for i, column in columns.items() if column == code]
+        names = [i for i, column in columns.items() if file.source.columns[column].personal_under == code]
+        if code and codes and names:
+            households.append((codes, names))
     title = []
     for _, above in records[:position]:
         text = " ".join(dict.fromkeys(_clean(cell) for cell in above if cell and cell.strip()))
         if text:
             title.append(text[:1000])
-    return _Part(name, row, match, headers, extras, personal, title)
+    return _Part(name, row, match, headers, extras, personal, households, title)
 
 
 def _clean(header: str) -> str:
     """A header as a key: as delivered, but for line breaks, control characters and spaces around it."""
-    return (
-        "".join(c for c in header if unicodedata.category(c) not in ("Cc", "Cf"))
-        .replace("\ufffd", "")
-        .strip()
-    )
+    return "".join(c for c in header if unicodedata.category(c) not in ("Cc", "Cf")).replace("\ufffd", "").strip()
 
 
 def _check_part(file: _File, part: _Part) -> None:
@@ -603,8 +609,7 @@ def _check_part(file: _File, part: _Part) -> None:
             file.refuse(
                 "bad_meta",
                 f"columns 中的表头「{header}」在文件里没有；表头有：{'、'.join(shown)}。",
-                f"columns names the header {header!r}, which the file does not have; its headers: "
-                f"{', '.join(shown)}.",
+                f"columns names the header {header!r}, which the file does not have; its headers: {', '.join(shown)}.",
                 part.name,
                 part.header_row,
             )
@@ -620,9 +625,7 @@ def _missing_text(source: Source, missing: Missing) -> tuple[str, str]:
     zh = f"表头缺少必需列{'（其中之一）' if one_of else ''} {labels_zh}。"
     en = f"the header lacks the required column {'(one of) ' if one_of else ''}{labels_en}."
     if missing.nearest:
-        once = (
-            f"--set columns='{{{json.dumps(missing.nearest, ensure_ascii=False)}: {missing.nearest_column}}}'"
-        )
+        once = f"--set columns='{{{json.dumps(missing.nearest, ensure_ascii=False)}: {missing.nearest_column}}}'"
         zh += (
             f"最接近的表头是「{_clean(missing.nearest)}」；若就是它，请在 dags/sources/{source.id}.yml 的 "
             f"columns.{missing.nearest_column}.aliases 下加一行 {missing.alias_line} ，或只对本文件用 "
@@ -662,12 +665,7 @@ def _refuse_no_header(file: _File, parts: Sequence[tuple[str, Sequence[tuple[int
         if shown:
             break
     wanted = [column for column in file.source.columns.values() if column.required]
-    wanted += [
-        file.source.columns[n]
-        for group in file.source.required_any
-        for n in group
-        if n in file.source.columns
-    ]
+    wanted += [file.source.columns[n] for group in file.source.required_any for n in group if n in file.source.columns]
     found_zh = f"；像表头的一行是：{'、'.join(shown)}" if shown else ""
     found_en = f"; the row most like a header: {', '.join(shown)}" if shown else ""
     file.refuse(
@@ -747,35 +745,52 @@ def _found(file: _File, title: Sequence[str]) -> dict[str, Any]:
                         found[group] = value
                     elif day := parse_date(value):
                         found |= {"issued_on": day.isoformat(), "issued_on_basis": basis}
-    dates = (
-        parse_date(m[0])
-        for text, _ in places
-        for m in DATE_TEXT.finditer(unicodedata.normalize("NFKC", text))
-    )
+    dates = (parse_date(m[0]) for text, _ in places for m in DATE_TEXT.finditer(unicodedata.normalize("NFKC", text)))
     found["dates"] = list(dict.fromkeys(day.isoformat() for day in dates if day))
     return found
 
 
 def _hashed(
-    rows: Callable[[Reading], Iterator[Row]], columns: Sequence[str], source: Source, key: bytes | None
+    rows: Callable[[Reading], Iterator[Row]], columns: Sequence[str], file: _File
 ) -> Callable[[Reading], Iterator[Row]]:
-    """Columns declared `personal: hash`: equal texts stay equal, and nobody can be told from them."""
-    if key is None:
-        from baotu.settings import Credentials
-
-        key = Credentials().generate("PERSONAL_HASH_KEY").encode()
-    secret = key
-    personal = [i for i, name in enumerate(columns) if source.columns[name].personal == "hash"]
+    """Columns declared `personal: hash`."""
+    personal = [i for i, name in enumerate(columns) if file.source.columns[name].personal == "hash"]
 
     def hashed(reading: Reading) -> Iterator[Row]:
         for row in rows(reading):
             for index in personal:
                 if text := row.values[index]:
-                    plain = "".join(unicodedata.normalize("NFKC", text).split()).casefold()
-                    row.values[index] = hmac.new(secret, plain.encode(), hashlib.sha256).hexdigest()[:32]
+                    row.values[index] = file.hash(text)
             yield row
 
     return hashed
+
+
+#: A code that begins with 92, also among several in a cell, behind an apostrophe that once made it text, or as
+#: the 9.237E+17 that Excel writes for one of digits only.
+_HOUSEHOLD = re.compile(r"(?<![0-9A-Z.])9(?:2|\.2\d*E\+?17)", re.IGNORECASE)
+_UNSEEN = re.compile(r"[\s\u200b-\u200f\u2060\ufeff\ufffd]+")
+_HASH = re.compile(r"[0-9a-f]{32}")
+
+
+def _is_household(code: str) -> bool:
+    """Whether a unified social credit code is one of an individual household (个体工商户)."""
+    if code.isascii() and code.isalnum():  # nearly always; the rest takes five times as long
+        return code.startswith("92")
+    return _HOUSEHOLD.search(_UNSEEN.sub("", unicodedata.normalize("NFKC", code))) is not None
+
+
+def _hash_households(file: _File, part: _Part, cells: list[str]) -> None:
+    """Hash, in place, the cells of columns declared `personal_under` if the row's code is a household's."""
+    width = len(cells)
+    for codes, personal in part.households:
+        for code in codes:
+            if code < width and _is_household(cells[code]):
+                for index in personal:
+                    # "/" and the like name nobody, and a hash is what our own export sends back.
+                    if index < width and re.search(r"\w", cells[index]) and not _HASH.fullmatch(cells[index]):
+                        cells[index] = file.hash(cells[index])
+                break
 
 
 # ------------------------------------------------------------------------------------------------ workbooks
@@ -814,7 +829,7 @@ def _read_workbook(file: _File) -> Reading:
     reading.meta["file"]["format"] = "xlsx"
 
     def rows(reading: Reading) -> Iterator[Row]:
-        yield from _workbook_rows(parts, spool, end, reading)
+        yield from _workbook_rows(file, parts, spool, end, reading)
 
     reading._rows = rows
     return reading
@@ -891,14 +906,10 @@ def _open_workbook(file: _File) -> tuple[list[dict[str, Any]], IO[bytes], int]:
     # as dbt stand for something else. Not a fork: tasks have threads.
     root = str(Path(__file__).resolve().parents[1])
     command = [sys.executable, "-P", "-c", "from baotu.readers import _child; _child()", str(file.path)]
-    environment = {
-        key: os.environ[key] for key in ("PATH", "LANG", "TMPDIR", "LD_LIBRARY_PATH") if key in os.environ
-    }
+    environment = {key: os.environ[key] for key in ("PATH", "LANG", "TMPDIR", "LD_LIBRARY_PATH") if key in os.environ}
     environment |= {"PYTHONPATH": root, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUTF8": "1"}
     spool = tempfile.TemporaryFile()  # noqa: SIM115  lives as long as the reading
-    child = subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=spool, stderr=subprocess.PIPE, env=environment
-    )
+    child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=spool, stderr=subprocess.PIPE, env=environment)
     try:
         _, stderr = child.communicate(timeout=WORKBOOK_SECONDS)
     except subprocess.TimeoutExpired:
@@ -937,7 +948,7 @@ def _open_workbook(file: _File) -> tuple[list[dict[str, Any]], IO[bytes], int]:
     )
 
 
-def _workbook_rows(parts: Sequence[_Part], spool: IO[bytes], end: int, reading: Reading) -> Iterator[Row]:
+def _workbook_rows(file: _File, parts: Sequence[_Part], spool: IO[bytes], end: int, reading: Reading) -> Iterator[Row]:
     by_sheet: dict[int, tuple[_Part, list[int]]] = {}
     for part in parts:
         positions = {name: index for index, name in part.match.mapping.items()}
@@ -958,15 +969,16 @@ def _workbook_rows(parts: Sequence[_Part], spool: IO[bytes], end: int, reading: 
                 counts["blank"] += 1
                 continue
             counts["rows"] += 1
-            yield _workbook_row(*by_sheet[sheet], number, cells)
+            part, indexes = by_sheet[sheet]
+            if part.households:
+                _hash_households(file, part, cells)
+            yield _workbook_row(part, indexes, number, cells)
 
 
 def _workbook_row(part: _Part, indexes: Sequence[int], number: int, cells: list[str]) -> Row:
     width = len(cells)
     values = [(cells[index] or None) if index < width else None for index in indexes]
-    extra: dict[str, str | None] = {
-        name: cells[index] for index, name in part.extras if index < width and cells[index]
-    }
+    extra: dict[str, str | None] = {name: cells[index] for index, name in part.extras if index < width and cells[index]}
     # In a workbook a cell right of the header is not shifted: it is a column without a name.
     for index in range(len(part.headers), width):
         if cells[index]:
@@ -1009,10 +1021,7 @@ def _child() -> None:
                 while texts and not texts[-1]:
                     texts.pop()
                 if texts:
-                    out.write(
-                        json.dumps([number, row, texts], ensure_ascii=False).encode("utf-8", "replace")
-                        + b"\n"
-                    )
+                    out.write(json.dumps([number, row, texts], ensure_ascii=False).encode("utf-8", "replace") + b"\n")
                     if len(head) < HEADER_ROWS:
                         head.append((row, texts))
         out.flush()

@@ -559,9 +559,10 @@ class Scorecard:
             file=out, width=columns, color_system=None, legacy_windows=False, highlight=False, emoji=False
         )
 
-        def say(text: str, indent: str = "") -> None:
-            for line in Text(text).wrap(console, columns - len(indent)):
-                out.write(f"{indent}{line.plain.rstrip()}\n")
+        def say(text: str, lead: str = "") -> None:
+            for line in Text(text).wrap(console, columns - len(lead)):
+                out.write(f"{lead}{line.plain.rstrip()}\n")
+                lead = " " * len(lead)
 
         told = self.publication
         say("趵突 Baotu · 济南市质量目标进展  Jinan quality targets")
@@ -600,7 +601,7 @@ class Scorecard:
             shown = entry.show(entry.current)
             say(f"{clean(entry.id)}  {shown['trace']}")
             for note in _notes(entry, shown):
-                say(f"· {note.zh} {note.en}".replace("\u00a0", " "), "     ")
+                say(f"{note.zh} {note.en}".replace("\u00a0", " "), "     · ")
         return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
 
     def json(self) -> list[dict[str, Any]]:
@@ -666,7 +667,18 @@ def _read(
 
 def _publications(connection: psycopg.Connection[Any], schema: str) -> list[dict[str, Any]]:
     tail = sql.SQL("order by published_at desc nulls last, publication_id desc")
-    return _read(connection, schema, "mart_publication", PUBLICATION_COLUMNS, tail)
+    stored = tuple(name for name in PUBLICATION_COLUMNS if name != "held_since")
+    found = _read(connection, schema, "mart_publication", stored, tail)
+    for row in found:
+        # Live, and not in the mart: what is held came after the marts that readers see.
+        held = connection.execute(
+            "select min(started_at) from quality.publication where publication_id > %s"
+            " and status in ('held', 'superseded')"
+            " and exists (select 1 from quality.publication as newest where newest.status = 'held')",
+            (row["publication_id"],),
+        ).fetchone()
+        row["held_since"] = held[0] if held else None
+    return found
 
 
 def _order(row: Row) -> tuple[str, ...]:

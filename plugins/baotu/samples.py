@@ -1277,7 +1277,8 @@ class _Rate:
             figures |= {
                 "attained": 100 * self.x >= target * self.n if self.n else None,
                 "verdict": _verdict(self.x, self.n, target),
-                "worst_case_value": _number(Fraction(100 * self.x, whole) if whole else None),
+                # Where nothing is held back there is no other case.
+                "worst_case_value": _number(Fraction(100 * self.x, whole) if self.quarantined else None),
             }
         return figures
 

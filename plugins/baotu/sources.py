@@ -104,7 +104,7 @@ class Cadence(_Strict):
     @field_validator("cron")
     @classmethod
     def _cron_is_valid(cls, value: str) -> str:
-        from croniter import croniter  # type: ignore[import-untyped]
+        from croniter import croniter
 
         if len(value.split()) != 5 or not croniter.is_valid(value):
             raise ValueError("expected a cron expression of five fields, such as '0 6 * * *'")
@@ -122,6 +122,9 @@ class Column(_Strict):
     required: bool = False
     #: drop: never reaches raw. hash: a keyed hash does, so that repeats are seen and persons are not.
     personal: Literal["drop", "hash"] | None = None
+    #: The column of unified social credit codes that says whose cell this is. Under a code that begins with 92
+    #: it belongs to an individual household (个体工商户), whose name and address are often a person's: hashed.
+    personal_under: Name | None = None
     description: str | None = None
 
 
@@ -147,9 +150,7 @@ class MetaKey(_Strict):
         if isinstance(value, str):
             return {"type": value}
         if isinstance(value, dict) and isinstance(value.get("values"), list):
-            return value | {
-                "values": tuple(value["values"])
-            }  # what went through here is strict Python, not JSON
+            return value | {"values": tuple(value["values"])}  # what went through here is strict Python, not JSON
         return value
 
 
@@ -217,21 +218,30 @@ class Source(_Strict):
                 raise ValueError(f"{pattern!r} is not a regular expression: {error}") from None
             if not groups or groups - {"issued_on", "notice_no", "period"}:
                 raise ValueError(
-                    f"{pattern!r} has the named groups {sorted(groups)}, "
-                    f"expected issued_on, notice_no or period"
+                    f"{pattern!r} has the named groups {sorted(groups)}, expected issued_on, notice_no or period"
                 )
         return value
 
     @_model_validator(mode="after")
     def _consistent(self) -> Self:
         if taken := sorted(RESERVED & self.columns.keys()):
-            raise ValueError(
-                f"columns.{taken[0]}: the name is reserved; every raw table has {sorted(RESERVED)}"
-            )
+            raise ValueError(f"columns.{taken[0]}: the name is reserved; every raw table has {sorted(RESERVED)}")
         self._aliases  # noqa: B018  building it checks that they are unique
         for name, column in self.columns.items():
             if column.required and column.personal == "drop":
                 raise ValueError(f"columns.{name}: found required and personal: drop, expected one of them")
+            if column.personal_under is None:
+                continue
+            if column.personal:
+                raise ValueError(
+                    f"columns.{name}: found personal: {column.personal} and personal_under, expected one of them"
+                )
+            code = self.columns.get(column.personal_under)
+            if code is None or column.personal_under == name or code.personal_under:
+                raise ValueError(
+                    f"columns.{name}.personal_under: found {column.personal_under!r}, expected the name of another "
+                    f"column, one without personal_under"
+                )
         for number, group in enumerate(self.required_any):
             for entry in group:
                 meta = entry.removeprefix("meta.") if entry.startswith("meta.") else None
@@ -266,9 +276,7 @@ class Source(_Strict):
                     )
                 if other == name and rank < len(column.aliases):
                     first = column.aliases[other_rank]
-                    raise ValueError(
-                        f"columns.{name}.aliases: {text!r} repeats {first!r} of the same column {name!r}"
-                    )
+                    raise ValueError(f"columns.{name}.aliases: {text!r} repeats {first!r} of the same column {name!r}")
                 known.setdefault(key, (name, rank))
         return known
 
@@ -298,9 +306,7 @@ class Source(_Strict):
         missing = self._missing(set(best), unknown.values(), given)
         return HeaderMatch(mapping, unknown, personal, repeated, missing)
 
-    def _claims(
-        self, cells: Sequence[str | None], given: Mapping[str, Any]
-    ) -> Iterator[tuple[int, tuple[str, int]]]:
+    def _claims(self, cells: Sequence[str | None], given: Mapping[str, Any]) -> Iterator[tuple[int, tuple[str, int]]]:
         """Which cell names which column, with the rank of its alias; a delivery's own mapping goes first."""
         own: dict[str, str | None] = {normalize_header(k): v for k, v in (given.get("columns") or {}).items()}
         for index, cell in enumerate(cells):
@@ -313,9 +319,7 @@ class Source(_Strict):
             elif key in self._aliases:
                 yield index, self._aliases[key]
 
-    def _missing(
-        self, present: set[str], unknown: Iterable[str], given: Mapping[str, Any]
-    ) -> tuple[Missing, ...]:
+    def _missing(self, present: set[str], unknown: Iterable[str], given: Mapping[str, Any]) -> tuple[Missing, ...]:
         groups: list[tuple[str, ...]] = [(name,) for name, column in self.columns.items() if column.required]
         groups += self.required_any
         missing = []
@@ -348,9 +352,7 @@ class Source(_Strict):
         keys = {normalize_header(header) for header in headers if header}
         names = {self._aliases[key][0] for key in keys if key in self._aliases}
         for layout in self.layouts:
-            if all(
-                c in names if c in self.columns else normalize_header(c) in keys for c in layout.when_columns
-            ):
+            if all(c in names if c in self.columns else normalize_header(c) in keys for c in layout.when_columns):
                 return layout
         return None
 
@@ -360,9 +362,7 @@ class Source(_Strict):
         for key, value in given.items():
             if key not in self.meta_keys:
                 near = difflib.get_close_matches(key, list(self.meta_keys), 1)
-                hint_zh, hint_en = (
-                    (f"，是否指 {near[0]}？", f"; did you mean {near[0]}?") if near else ("", "")
-                )
+                hint_zh, hint_en = (f"，是否指 {near[0]}？", f"; did you mean {near[0]}?") if near else ("", "")
                 known = "、".join(self.meta_keys)
                 raise MetaError(
                     f"来源 {self.id} 没有元数据项 {key}{hint_zh}可用的有：{known}",

@@ -4,6 +4,7 @@ import codecs
 import datetime
 import io
 import json
+import re
 import resource
 import subprocess
 import sys
@@ -18,7 +19,7 @@ import pytest
 
 from baotu import readers
 from baotu.readers import PERSONAL_DROPPED, Reading, Refused, Row, read
-from baotu.settings import PROJECT
+from baotu.settings import PROJECT, Credentials
 from baotu.sources import Source, load_source
 
 FOOD = load_source("food_spot_checks")
@@ -118,9 +119,7 @@ def test_empty_and_blank_lines_are_not_rows(deliver: Deliver) -> None:
 
 
 def test_nul_becomes_a_replacement_character_and_is_counted(deliver: Deliver) -> None:
-    reading, rows = deliver(
-        b"\xe9\xa3\x9f\xe5\x93\x81\xe5\x90\x8d\xe7\xa7\xb0,\xe5\x88\xa4\xe5\xae\x9a\na\0b\0,ok\n"
-    )
+    reading, rows = deliver(b"\xe9\xa3\x9f\xe5\x93\x81\xe5\x90\x8d\xe7\xa7\xb0,\xe5\x88\xa4\xe5\xae\x9a\na\0b\0,ok\n")
     assert rows[0].values == ["a\ufffdb\ufffd", "ok"]
     assert reading.meta["file"]["nul_replaced"] == 2
 
@@ -242,7 +241,7 @@ def test_declared_personal_columns_are_dropped_or_hashed(tmp_path: Path) -> None
     path = tmp_path / "d"
     path.write_text("总体满意度,手机,手机号\n8,13800138000,x\n9, 13800138000,y\n7,,\n")
     dropped = read(path, "d.csv", declared("drop"), {})
-    assert dropped.columns == ["overall"] and list(dropped.rows())[0] == Row("", 2, ["8"], {})
+    assert dropped.columns == ["overall"] and next(iter(dropped.rows())) == Row("", 2, ["8"], {})
     assert "phone" not in declared("drop").raw_columns
 
     reading = read(path, "d.csv", declared("hash"), {}, hash_key=b"k")
@@ -252,6 +251,128 @@ def test_declared_personal_columns_are_dropped_or_hashed(tmp_path: Path) -> None
     assert "13800138000" not in repr(rows) and "'x'" not in repr(rows)
     other = next(read(path, "d.csv", declared("hash"), {}, hash_key=b"l").rows()).values[1]
     assert other != one
+
+
+CODED = "食品名称,被抽样单位,被抽样单位地址,判定,被抽样单位统一社会信用代码\n"
+HASH = re.compile("[0-9a-f]{32}")
+
+
+def parties(reading: Reading, rows: list[Row]) -> list[tuple[str | None, ...]]:
+    return values(reading, rows, "sampled_name", "sampled_address")
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "92370102MA3ABCDE1X",
+        "９２３７０１０２ＭＡ３ＡＢＣＤＥ１Ｘ",
+        "92370102ma3abcde1x",
+        " \u3000\t92370102MA3ABCDE1X",
+        "9 2370102 MA3ABCDE1X",
+        "\u200b'92370102MA3ABCDE1X",
+        "92",
+        "9.23701021234567E+17",  # digits only, as Excel exports it
+        "91370102MA3ABCDE1X/92370102MA3ABCDE1X",
+    ],
+)
+def test_household_names_and_addresses_are_hashed(deliver: Deliver, code: str) -> None:
+    for content in (
+        f"{CODED}甲,王五小吃,历下区某巷1号,合格,{code}\n",
+        book(("表", [CODED.strip().split(","), ["甲", "王五小吃", "历下区某巷1号", "合格", code]])),
+    ):
+        reading, rows = deliver(content)
+        assert "王五" not in repr((reading.meta, rows)) and "某巷" not in repr((reading.meta, rows))
+        assert all(HASH.fullmatch(text or "") for text in parties(reading, rows)[0])
+        assert values(reading, rows, "product_name", "result", "sampled_uscc") == [("甲", "合格", code)]
+        assert reading.mapping[rows[0].part]["被抽样单位"] == "sampled_name"
+
+
+@pytest.mark.parametrize("code", ["91370102MA3ABCDE1X", "91923701MA3ABCDE1X", "12", "", "/", "１９２", "9.23"])
+def test_names_under_other_codes_stay_as_delivered(deliver: Deliver, code: str) -> None:
+    reading, rows = deliver(f"{CODED}甲, 某 店,历下区1号,合格,{code}\n")
+    assert parties(reading, rows) == [(" 某 店", "历下区1号")]
+
+
+def test_equal_names_of_households_hash_equal(tmp_path: Path) -> None:
+    path = tmp_path / "d"
+    lines = ("甲,王五ABC,a,合格,92X", "乙, 王五 ａｂｃ,b,合格,９２Y", "丙,王六,b,合格,92X", "丁,王五ABC,,合格,91X")
+    path.write_text(CODED + "\n".join((*lines, "戊,/,-,合格,92X")) + "\n", encoding="utf-8")
+
+    def names(key: bytes) -> list[tuple[str | None, ...]]:
+        reading = read(path, "d.csv", FOOD, {}, hash_key=key)
+        assert list(reading.rows()) == list(reading.rows())
+        return parties(reading, list(reading.rows()))
+
+    one, two, three, enterprise, unnamed = names(b"k")
+    assert one[0] == two[0] != three[0] and two[1] == three[1]
+    assert enterprise == ("王五ABC", None) and unnamed == ("/", "-")  # nobody is named
+    assert names(b"l")[0] != one
+    # The hash of `personal: hash`: a person in both kinds of column can be linked.
+    path.write_text("总体满意度,手机\n8,王五abc\n")
+    assert next(read(path, "d.csv", declared("hash"), {}, hash_key=b"k").rows()).values[1] == one[0]
+    # What our export of quarantined rows sends back is not hashed again.
+    path.write_text(f"{CODED}甲,{one[0]},{one[1]},合格,92X\n", encoding="utf-8")
+    assert names(b"k") == [one]
+
+
+def test_a_party_without_its_own_code_is_unaffected(deliver: Deliver) -> None:
+    reading, rows = deliver("食品名称,生产者,生产者统一社会信用代码,被抽样单位,判定\n甲,王五作坊,92X,某店,合格\n")
+    ((producer, sampled),) = values(reading, rows, "producer_name", "sampled_name")
+    assert HASH.fullmatch(producer or "") and sampled == "某店"
+
+
+def test_without_a_code_column_no_key_is_made(deliver: Deliver, monkeypatch: pytest.MonkeyPatch) -> None:
+    def forbidden(*_: Any) -> str:
+        raise AssertionError("a key was made")
+
+    monkeypatch.setattr(Credentials, "generate", forbidden)
+    reading, rows = deliver("食品名称,被抽样单位,判定,信用\n甲,某店,合格,92X\n")
+    assert values(reading, rows, "sampled_name") == [("某店",)]
+    deliver(f"{CODED}甲,某店,,合格,91X\n")
+    with pytest.raises(AssertionError, match="a key was made"):
+        deliver(f"{CODED}甲,某店,,合格,92X\n")
+
+
+def test_repeated_names_and_codes_of_households(deliver: Deliver) -> None:
+    header = "食品名称,被抽样单位名称,经营者名称,被抽样单位信用代码,经营者统一社会信用代码,判定"
+    lines = [header, "甲,王五店,王五,91X,92X,合格", "乙,某公司,某,91X,,合格"]
+    for content in ("\n".join(lines), book(("表", [line.split(",") for line in lines]))):
+        reading, rows = deliver(content)
+        assert "王五" not in repr(rows)
+        assert HASH.fullmatch(rows[0].extra["经营者名称"] or "")
+        assert rows[1].extra["经营者名称"] == "某" and values(reading, rows, "sampled_name")[1] == ("某公司",)
+
+
+def test_sheets_with_and_without_codes(deliver: Deliver) -> None:
+    coded = ["被抽样单位统一社会信用代码", "食品名称", "被抽样单位", "判定"]
+    workbook = book(("一", [coded, ["92X", "甲", "王五", "合格"]]), ("二", [coded[1:], ["92", "某店", "合格"]]))
+    reading, rows = deliver(workbook)
+    (one,), (two,) = values(reading, rows, "sampled_name")
+    assert HASH.fullmatch(one or "") and two == "某店"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "甲,多,王五,某巷,合格,92X",  # shifted to the right
+        "甲,王五,某巷,合格,92X,余",  # not shifted
+        "甲,王五,某,巷,余,合格,９２X",
+        "王五,某巷,合格,92X",  # to the left
+        "甲,王五,某巷,92X",
+        '甲,"王五,某巷",合格,92X',
+        '甲,王五,某巷,"合格,92X"',
+    ],
+)
+def test_households_do_not_slip_through_shifted_rows(deliver: Deliver, line: str) -> None:
+    _, rows = deliver(f"{CODED}{line}\n")
+    assert "王五" not in repr(rows) and "巷" not in repr(rows) and int(rows[0].extra["__withheld__"] or 0) > 0
+    _, rows = deliver(f"{CODED}{line.replace('92', '91').replace('９２', '91')}\n")
+    assert "王五" in repr(rows) and "__withheld__" not in rows[0].extra
+
+
+def test_separators_at_the_end_of_the_line_shift_no_household(deliver: Deliver) -> None:
+    reading, rows = deliver(f"{CODED}甲,王五,某巷,合格,92X,,\n")
+    assert rows[0].extra == {} and all(HASH.fullmatch(text or "") for text in parties(reading, rows)[0])
 
 
 def test_given_columns_hold_for_this_delivery(deliver: Deliver) -> None:
@@ -274,9 +395,7 @@ def test_unknown_meta_is_refused(deliver: Deliver) -> None:
 
 def test_title_rows_above_the_header(deliver: Deliver) -> None:
     lines = "附件2,,\n"
-    lines += (
-        "济南市食品抽检不合格产品信息（2020年第8期）,,\n2020年8月5日,,\n\n序号,食品名称,判定\n1,甲,合格\n"
-    )
+    lines += "济南市食品抽检不合格产品信息（2020年第8期）,,\n2020年8月5日,,\n\n序号,食品名称,判定\n1,甲,合格\n"
     reading, rows = deliver(lines, name="whatever_20210101.csv")
     assert [r.file_row for r in rows] == [6]
     meta = reading.meta
@@ -304,9 +423,7 @@ def test_title_rows_above_the_header(deliver: Deliver) -> None:
         ("plain.csv", None, None),
     ],
 )
-def test_what_a_file_name_says(
-    deliver: Deliver, name: str, issued_on: str | None, period: str | None
-) -> None:
+def test_what_a_file_name_says(deliver: Deliver, name: str, issued_on: str | None, period: str | None) -> None:
     meta = deliver(TABLE, name=name)[0].meta
     assert (meta.get("issued_on"), meta.get("period")) == (issued_on, period)
     assert meta.get("issued_on_basis") == ("file_name" if issued_on else None)
@@ -407,9 +524,7 @@ def zipped(**entries: str) -> bytes:
         (b"\x1f\x8b\x08" + bytes(30), "archive", ["gzip"]),
     ],
 )
-def test_what_is_not_a_table_is_refused_by_name(
-    deliver: Deliver, content: bytes, code: str, words: list[str]
-) -> None:
+def test_what_is_not_a_table_is_refused_by_name(deliver: Deliver, content: bytes, code: str, words: list[str]) -> None:
     text = refusal(deliver, content, name="数据.csv")
     assert text.code == code and "数据.csv" in text.zh and "数据.csv" in text.en
     for word in words:
@@ -438,9 +553,7 @@ def test_a_notice_as_offices_send_it(deliver: Deliver) -> None:
         sheet.cell(7, column, value)
     reading, rows = deliver(workbook)
     assert reading.columns == ["seq", "product_name", "sampled_name", "result", "remark"]
-    assert rows == [
-        Row("不合格", 7, ["1", "豆浆", "某店", "不合格", None], {"备注.2": "二", "__column_8__": "旁注"})
-    ]
+    assert rows == [Row("不合格", 7, ["1", "豆浆", "某店", "不合格", None], {"备注.2": "二", "__column_8__": "旁注"})]
     assert reading.meta["issued_on"] == "2025-09-10" and reading.meta["title"][0] == "附件2"
     assert reading.meta["file"]["parts"][0]["header_row"] == 5
     assert reading.mapping["不合格"]["样品名称*"] == "product_name"
@@ -506,9 +619,7 @@ def test_a_sheet_of_ours_that_is_not_whole_refuses_the_file(deliver: Deliver) ->
     good = ("合格", [["食品名称", "判定"], ["甲", "合格"]])
     bad = ("不合格", [["序号", "食品", "判定", "不合格项目"], [1, "乙", "不合格", "铅"]])
     text = refusal(deliver, book(good, bad))
-    assert (
-        text.code == "missing_column" and "sheet '不合格', row 1" in text.en and "工作表「不合格」" in text.zh
-    )
+    assert text.code == "missing_column" and "sheet '不合格', row 1" in text.en and "工作表「不合格」" in text.zh
 
 
 def test_phantom_columns_and_cells_beside_the_table(deliver: Deliver) -> None:
@@ -522,9 +633,7 @@ def test_phantom_columns_and_cells_beside_the_table(deliver: Deliver) -> None:
     assert rows[0].extra == {} and rows[1].extra == {"__column_5__": "手写"}
 
 
-def test_corner_cells_are_refused_before_anything_opens_them(
-    deliver: Deliver, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_corner_cells_are_refused_before_anything_opens_them(deliver: Deliver, monkeypatch: pytest.MonkeyPatch) -> None:
     workbook = book(("a", [["食品名称", "判定"]]))
     workbook.worksheets[0]["XFD1048576"] = 1
     text = refusal(deliver, workbook)
@@ -574,9 +683,7 @@ def test_entities_are_refused(deliver: Deliver) -> None:
 
 
 def test_a_workbook_cut_or_broken_inside_is_refused(deliver: Deliver) -> None:
-    data = rewritten(
-        book(("a", [["食品名称", "判定"], ["甲", "合格"]])), SHEET, lambda xml: xml[: len(xml) // 2]
-    )
+    data = rewritten(book(("a", [["食品名称", "判定"], ["甲", "合格"]])), SHEET, lambda xml: xml[: len(xml) // 2])
     assert refusal(deliver, data).code == "damaged"
 
 

@@ -69,9 +69,7 @@ def test_our_sources_load() -> None:
 
 def test_contract_columns_are_there() -> None:
     food = load_source("food_spot_checks")
-    assert {"sample_no", "product_name", "producer_uscc", "items_combined", "notified_on"} <= set(
-        food.columns
-    )
+    assert {"sample_no", "product_name", "producer_uscc", "items_combined", "notified_on"} <= set(food.columns)
     assert {"sampling_agency", "corrects_delivery_id", "corrects_row_no"} <= set(food.raw_columns)
     weights = load_source("reference_weights")
     assert [n for n, c in weights.columns.items() if not c.required] == ["name", "unit", "document"]
@@ -120,6 +118,28 @@ def test_importing_stays_light() -> None:
         (
             changed("layouts", to=[{"name": "a", "when_columns": ["x"], "meta": {"no": 1}}]),
             ["layouts[0].meta", "'no'"],
+        ),
+        (
+            changed("columns", "taste", "personal_under", to="code"),
+            ["columns.taste.personal_under", "'code'", "another column"],
+        ),
+        (changed("columns", "taste", "personal_under", to="taste"), ["columns.taste.personal_under", "'taste'"]),
+        (
+            changed(
+                "columns", "taste", to=MINIMAL["columns"]["taste"] | {"personal_under": "score", "personal": "hash"}
+            ),
+            ["columns.taste", "personal: hash and personal_under", "one of them"],
+        ),
+        (
+            changed(
+                "columns",
+                to=MINIMAL["columns"]
+                | {
+                    "dish": MINIMAL["columns"]["dish"] | {"personal_under": "taste"},
+                    "taste": MINIMAL["columns"]["taste"] | {"personal_under": "score"},
+                },
+            ),
+            ["columns.dish.personal_under", "'taste'", "without personal_under"],
         ),
         (changed("id", to="other"), ["id", "'other'", "'tastes'"]),
         ({k: v for k, v in MINIMAL.items() if k != "owner"}, ["owner: key is missing"]),
@@ -307,6 +327,15 @@ def test_no_declared_header_of_ours_counts_as_personal_by_its_name() -> None:
     for source in load_sources().values():
         for column in source.columns.values():
             assert not any(is_personal_header(alias) for alias in column.aliases)
+
+
+def test_names_and_addresses_of_households_are_declared() -> None:
+    food = load_source("food_spot_checks")
+    declared = {name: c.personal_under for name, c in food.columns.items() if c.personal_under}
+    assert declared == {
+        f"{party}_{what}": f"{party}_uscc" for party in ("producer", "sampled") for what in ("name", "address")
+    }
+    assert declared.keys() <= set(food.raw_columns)
 
 
 def test_layout_says_the_scale() -> None:

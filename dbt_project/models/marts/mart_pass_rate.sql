@@ -57,6 +57,7 @@ select
     {{ publication_id() }} as publication_id
 from cell
 inner join {{ ref('pass_rate_measure') }} as measure on cell.measure_code = measure.measure_code
+inner join {{ ref('dim_indicator') }} as definition on measure.indicator_id = definition.indicator_id
 inner join {{ ref('int_evaluation_point') }} as point
     on cell.period_type = point.period_type and cell.period_start_on = point.period_start_on and point.is_current
 left join {{ ref('dim_division') }} as division on cell.division_code = division.division_code
@@ -65,6 +66,8 @@ cross join lateral (
     select
         case
             when cell.judged_count > 0
-                then stats.clopper_pearson(cell.passed_count::float8, cell.judged_count::float8, 0.05::float8)
+                then stats.clopper_pearson(
+                    cell.passed_count::float8, cell.judged_count::float8, (2 * definition.alpha)::float8
+                )
         end as interval_share
 ) as interval_of_cell

@@ -1,4 +1,4 @@
-{#- Which build readers see: one row. -#}
+{#- Which build readers see: one row. Builds that are held are in quality.publication. -#}
 
 select
     build.build_id::bigint as publication_id,
@@ -8,9 +8,6 @@ select
     build.known_at_on::date as known_at_on,
     build.code_version::text as code_version,
     (select count(*) from ops.build_delivery as used where used.build_id = build.build_id and used.is_accepted)::bigint
-        as accepted_delivery_count,
-    (select count(*) from ops.delivery as delivery where delivery.status in ('refused', 'rejected'))::bigint
-        as refused_or_rejected_delivery_count,
-    null::timestamptz as held_since
+        as accepted_delivery_count
 from ops.build as build
 where build.build_id = {{ publication_id() }}

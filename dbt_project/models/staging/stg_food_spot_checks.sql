@@ -67,14 +67,17 @@ worded as (
 task as (
     select
         named.task_text,
+        named.issued_on,
         (
             select pattern.sampling_kind
             from {{ ref('task_name_pattern') }} as pattern
             where named.task_text ~ pattern.pattern
+                and (pattern.valid_from_on is null or pattern.valid_from_on <= named.issued_on)
+                and (pattern.valid_before_on is null or pattern.valid_before_on > named.issued_on)
             order by pattern.priority
             limit 1
         ) as sampling_kind
-    from (select distinct task_text from worded where task_text is not null) as named
+    from (select distinct task_text, issued_on from worded where task_text is not null) as named
 ),
 
 placed as (
@@ -127,7 +130,7 @@ typed as (
         stats.normalize_uscc(producer_uscc) as producer_uscc_code,
         stats.normalize_uscc(sampled_uscc) as sampled_uscc_code
     from placed
-    left join task on placed.task_text = task.task_text
+    left join task on placed.task_text = task.task_text and placed.issued_on = task.issued_on
     left join {{ ref('information_source') }} as information_source on placed.info_source = information_source.alias
     left join {{ ref('result_alias') }} as result_alias on placed.result_word = result_alias.alias
     left join {{ ref('result_alias') }} as initial_alias on placed.initial_result_word = initial_alias.alias
@@ -147,7 +150,7 @@ typed as (
 select
     delivery_id,
     row_no,
-    -- One item a row so far; a cell that holds several is split here.
+    -- A row is one item: a cell that names several is kept as one.
     1::smallint as item_no,
     part,
     file_row,

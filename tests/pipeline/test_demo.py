@@ -1,0 +1,186 @@
+"""The main job, under the real scheduler: `baotu demo`, again, after kill -9 of everything, one row more, and down."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from decimal import Decimal
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import psutil
+import psycopg
+import pytest
+from conftest import new_directory
+from dotenv import dotenv_values
+
+from baotu.settings import PROJECT
+
+WRONG = "示例_故意出错"
+ONE_MORE = (
+    "抽样编号,食品名称,被抽样单位名称,被抽样单位所在区县,结果判定,抽样日期,抽样类型,公告日期\n"
+    "SL22P370102999901,示例面包,示例商店,济南市历下区,合格,2022-06-01,评价性抽检,2022-07-01\n"
+)
+
+
+class Installation:
+    """A `.baotu` and a landing area of their own, and a receiver of alerts."""
+
+    def __init__(self) -> None:
+        self.state, self.landing = new_directory("demo-state"), new_directory("demo-landing")
+        self.digests: list[str] = []
+        receiver = self
+
+        class Receiver(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                receiver.digests.append(json.loads(body)["message"])
+                self.send_response(200)
+                self.end_headers()
+
+            def log_message(self, *_arguments: object) -> None:
+                pass
+
+        self.server = HTTPServer(("127.0.0.1", 0), Receiver)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.environment = os.environ | {
+            "BAOTU_STATE_DIR": str(self.state),
+            "BAOTU_LANDING_URL": str(self.landing),
+            "BAOTU_ALERT_URLS": f"json://127.0.0.1:{self.server.server_port}/",
+        }
+
+    def baotu(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "baotu.cli", *arguments],
+            env=self.environment, cwd=PROJECT, capture_output=True, text=True, timeout=900, check=False,
+        )  # fmt: skip
+
+    def processes(self) -> list[psutil.Process]:
+        """Everything that belongs to this installation, whoever started it."""
+        found = []
+        for process in psutil.process_iter():
+            with suppress(psutil.Error):
+                told = [*process.cmdline(), *process.environ().values()]
+                if (
+                    process.pid != os.getpid()
+                    and process.status() != psutil.STATUS_ZOMBIE
+                    and any(str(self.state) in text for text in told)
+                ):
+                    found.append(process)
+        return found
+
+    def query(self, statement: str) -> list[tuple[Any, ...]]:
+        url = dotenv_values(self.state / "credentials")["BAOTU_EMBEDDED_URL"]
+        assert url is not None
+        with psycopg.connect(url) as connection:
+            return connection.execute(statement).fetchall()  # type: ignore[call-overload, no-any-return]
+
+    def ledger(self) -> list[tuple[Any, ...]]:
+        return self.query("select delivery_id, status, rows_read, rows_quarantined from ops.delivery order by 1")
+
+    def food_2022(self) -> tuple[Decimal, Decimal]:
+        (found,) = self.query(
+            "select numerator, denominator from marts.mart_target_tracking where indicator_id = 'Q03'"
+            " and is_headline and is_current and period_type = 'year' and period_start_on = '2022-01-01'"
+        )
+        return found[0], found[1]
+
+
+@pytest.fixture(scope="module")
+def installation() -> Iterator[Installation]:
+    made = Installation()
+    # Somebody else's server on Airflow's favourite port; where it is taken already, all the better.
+    with socket.socket() as stranger:
+        with suppress(OSError):
+            stranger.bind(("127.0.0.1", 8080))
+            stranger.listen()
+        try:
+            yield made
+        finally:
+            made.baotu("down")
+            for process in made.processes():
+                with suppress(psutil.Error):
+                    process.kill()
+            made.server.shutdown()
+
+
+@pytest.mark.timeout(1500)
+def test_the_whole_way_under_the_scheduler(installation: Installation) -> None:
+    begun = installation.baotu("demo")
+    assert begun.returncode == 0, begun.stdout[-3000:] + begun.stderr[-3000:]
+    assert "port 8080 is taken" in begun.stderr
+    red = [line for line in begun.stderr.splitlines() if ".verdicts failed" in line]
+    assert any(WRONG in line for line in red), f"the wrong delivery is a red task: {begun.stderr}"
+    assert "build_marts.build success" in begun.stderr
+    assert "Q03" in begun.stdout
+    assert "I07" in begun.stdout
+    password = dotenv_values(installation.state / "credentials")["AIRFLOW_ADMIN_PASSWORD"]
+    assert password is not None
+    assert password in begun.stderr
+    assert (installation.state / "credentials").stat().st_mode & 0o777 == 0o600
+    assert (installation.state / "scorecard.html").exists()
+
+    # The marts are what the samples were made to lead to.
+    truth = json.loads((installation.state / "samples" / "truth.json").read_text())
+    food = truth["Q03"]["2022"]
+    assert installation.food_2022() == (food["x"], food["n"])
+
+    # Somebody was told, once, without a cell of the file.
+    told = "\n".join(installation.digests)
+    assert WRONG in told
+    assert "FSC002" in told
+    assert "baotu deliveries show" in told
+    digests, ledger = len(installation.digests), installation.ledger()
+
+    # kill -9 of everything, and the same again: it comes up, and adds nothing twice.
+    for process in installation.processes():
+        with suppress(psutil.Error):
+            process.send_signal(signal.SIGKILL)
+    again = installation.baotu("demo")
+    assert again.returncode == 0, again.stdout[-3000:] + again.stderr[-3000:]
+    assert installation.ledger() == ledger
+    assert installation.food_2022() == (food["x"], food["n"])
+    assert len(installation.digests) == digests, "the same problem is told once"
+
+    # One row delivered is one row published.
+    (installation.landing / "food_spot_checks" / "one_more.csv").write_text(ONE_MORE)
+    time.sleep(6)  # the file has to come to rest
+    run = installation.baotu("run", "ingest_food_spot_checks")
+    assert run.returncode == 0, run.stderr
+    deadline = time.monotonic() + 120
+    while installation.food_2022()[1] == food["n"] and time.monotonic() < deadline:
+        time.sleep(1)
+    assert installation.food_2022() == (food["x"] + 1, food["n"] + 1)
+
+    # A wrong file taken back: the number is what it was.
+    taken = max(row[0] for row in installation.ledger())
+    assert installation.baotu("deliveries", "withdraw", str(taken), "--reason", "sent by mistake").returncode == 0
+    deadline = time.monotonic() + 120
+    while installation.food_2022()[1] != food["n"] and time.monotonic() < deadline:
+        time.sleep(1)
+    assert installation.food_2022() == (food["x"], food["n"])
+
+    down = installation.baotu("down")
+    assert down.returncode == 0, down.stderr
+    assert installation.processes() == []
+
+
+def test_the_commands_say_what_is_missing() -> None:
+    nowhere = new_directory("nowhere")
+    environment = os.environ | {"BAOTU_STATE_DIR": str(nowhere)}
+    for arguments in (["scorecard"], ["trace", "Q03", "--period", "2021"], ["build"], ["deliveries", "list"]):
+        found = subprocess.run(
+            [sys.executable, "-m", "baotu.cli", *arguments],
+            env=environment, cwd=PROJECT, capture_output=True, text=True, timeout=120, check=False,
+        )  # fmt: skip
+        assert found.returncode == 1, arguments
+        assert "baotu up" in found.stderr
+        assert "Traceback" not in found.stderr
+    assert list(Path(nowhere).iterdir()) == []
