@@ -425,6 +425,7 @@ def _wake(services: Any, delivery_id: int) -> str:
 
     with connect() as connection:
         row = connection.execute("select source from ops.delivery where delivery_id = %s", (delivery_id,)).fetchone()
+    assert row is not None
     try:
         with services.airflow_api() as api:
             api.send_asset_event(row[0])

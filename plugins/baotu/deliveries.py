@@ -51,12 +51,13 @@ def decide(delivery_id: int, action: str, reason: str) -> Decided:
             raise NotPossible(
                 f"Delivery {delivery_id} is {status}; {action} needs one of: {', '.join(sorted(allowed))}{hint}"
             )
-        if action == "accept" and connection.execute(
-            "select 1 from ops.delivery as other inner join ops.delivery as this using (origin_id)"
+        other = connection.execute(
+            "select other.delivery_id from ops.delivery as other inner join ops.delivery as this using (origin_id)"
             " where this.delivery_id = %s and other.status = 'accepted'",
             (delivery_id,),
-        ).fetchone():
-            raise NotPossible(f"Another reading of the same file is accepted; withdraw that one first ({delivery_id})")
+        ).fetchone()
+        if action == "accept" and other is not None:
+            raise NotPossible(f"Delivery {other[0]} is an accepted reading of the same file; withdraw it first")
         if action == "accept" and connection.execute(
             "select 1 from ops.delivery where delivery_id = %s and validated_at is null", (delivery_id,)
         ).fetchone():
@@ -88,7 +89,7 @@ def retry(delivery_id: int, reason: str) -> Decided:
         with connection.transaction():
             newest = connection.execute(
                 "select max(delivery_id) from ops.delivery where origin_id ="
-                " (select origin_id from ops.delivery where delivery_id = %s)",
+                " (select origin_id from ops.delivery where delivery_id = %s) and status <> 'dry_run'",
                 (delivery_id,),
             ).fetchone()
             if newest is not None and newest[0] != delivery_id:

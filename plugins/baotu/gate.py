@@ -62,7 +62,15 @@ def validate(source: Source, *, dag_run_id: str | None = None, dry_run_of: int |
 
     Raises BrokenRule, or dbt.DbtError when staging fails; then nothing was decided and a rerun starts afresh.
     """
-    with source_lock(source.id), connect() as connection:
+    with source_lock(source.id):
+        return validate_locked(source, dag_run_id=dag_run_id, dry_run_of=dry_run_of)
+
+
+def validate_locked(
+    source: Source, *, dag_run_id: str | None = None, dry_run_of: int | None = None
+) -> list[Verdict]:
+    """`validate` for a caller that holds the source's lock."""
+    with connect() as connection:
         wanted = "status = 'landed'" if dry_run_of is None else f"delivery_id = {int(dry_run_of)}"
         with connection.transaction():
             # What a killed run left open is over: this one holds the lock.
@@ -225,7 +233,7 @@ def _collect_failing(connection: psycopg.Connection, source: Source, outcomes: S
                 table,
                 sql.Literal(outcome.rule),
                 # Suites and seeds are the only authors of this text, never data.
-                sql.SQL(outcome.query),  # type: ignore[arg-type]
+                sql.SQL(outcome.query),
             )
         ).rowcount
         if inserted != outcome.failed:
@@ -241,7 +249,7 @@ def _profile(connection: psycopg.Connection, source: Source, ids: Sequence[int],
     table = sql.Identifier("audit", f"{source.id}_profile")
     connection.execute(sql.SQL("drop table if exists {}").format(table))
     measures = sql.SQL("").join(
-        sql.SQL(", {} as {}").format(sql.SQL(expression), sql.Identifier(name))  # type: ignore[arg-type]
+        sql.SQL(", {} as {}").format(sql.SQL(expression), sql.Identifier(name))
         for name, expression in columns.items()
     )
     connection.execute(
@@ -264,7 +272,7 @@ def _failing_deliveries(connection: psycopg.Connection, outcomes: Sequence[Outco
             row[0]
             for row in connection.execute(
                 sql.SQL("select delivery_id from ({}) as failing").format(
-                    sql.SQL(outcome.query or "")  # type: ignore[arg-type]
+                    sql.SQL(outcome.query or "")
                 )
             )
         }
@@ -284,7 +292,7 @@ def _judge(
 ) -> Verdict:
     delivery_id, file_uri, rows_read = pending
     failing = sql.Identifier("audit", f"{source.id}_failing")
-    by_rule = dict(
+    by_rule: dict[str, int] = dict(
         connection.execute(
             sql.SQL("select rule, count(distinct row_no) from {} where delivery_id = %s group by rule").format(failing),
             (delivery_id,),

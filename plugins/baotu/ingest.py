@@ -94,19 +94,25 @@ def load_files(
 
 def dry_run(source: Source, path: Path, given: Mapping[str, Any]) -> tuple[landing.Landed, gate.Verdict | None]:
     """Read and judge one file as `load` would, then forget it; what a crash left of an earlier one is forgotten too."""
-    with connect() as connection:
-        _forget_dry_runs(connection, source)
-        landed = landing.load(connection, source, [landing.local_file(path)], given=given, dry_run=True)[0]
-    try:
-        verdicts = gate.validate(source, dry_run_of=landed.delivery_id) if landed.status == "dry_run" else []
-        return landed, verdicts[0] if verdicts else None
-    finally:
+    # Under the lock all the way: another one of the same source would forget this one in its middle.
+    with source_lock(source.id):
         with connect() as connection:
             _forget_dry_runs(connection, source)
+            landed = landing.load(connection, source, [landing.local_file(path)], given=given, dry_run=True)
+        if not landed:
+            raise landing.FileChanged(f"{path.name} changed while it was read; try again when it is whole")
+        try:
+            judged = landed[0].status == "dry_run"
+            verdicts = gate.validate_locked(source, dry_run_of=landed[0].delivery_id) if judged else []
+            return landed[0], verdicts[0] if verdicts else None
+        finally:
+            with connect() as connection:
+                _forget_dry_runs(connection, source)
 
 
 def _forget_dry_runs(connection: Any, source: Source) -> None:
-    with source_lock(source.id), connection.transaction():
+    """The caller holds the source's lock."""
+    with connection.transaction():
         ids = [
             row[0]
             for row in connection.execute(
@@ -118,4 +124,5 @@ def _forget_dry_runs(connection: Any, source: Source) -> None:
         for table in (f"staging.stg_{source.id}", f"raw.{source.id}"):
             if connection.execute("select to_regclass(%s)", (table,)).fetchone()[0]:
                 connection.execute(f"delete from {table} where delivery_id = any(%s)", (ids,))
+        connection.execute("delete from ops.validation_run where delivery_ids <@ %s::bigint[]", (ids,))
         connection.execute("delete from ops.delivery where delivery_id = any(%s)", (ids,))

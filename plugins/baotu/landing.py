@@ -4,6 +4,7 @@ import hashlib
 import json
 import logging
 import time
+import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -33,7 +34,7 @@ SHANGHAI = ZoneInfo("Asia/Shanghai")
 
 
 class FileChanged(Exception):
-    """The file changed while it was read; it is taken at the next run, when it has come to rest."""
+    """The file changed or went away while it was read; the next run takes it, when it has come to rest."""
 
 
 @dataclass(frozen=True)
@@ -106,10 +107,13 @@ def discover(connection: psycopg.Connection, source: Source) -> list[_Candidate]
 
     A file that changed within `settle_seconds` is left for the next run: it may be half an upload.
     """
+    # As it was seen last: a file or sidecar that goes back to what it once was has changed too.
     seen = {
         (uri, fingerprint)
         for uri, fingerprint in connection.execute(
-            "select file_uri, fingerprint from ops.delivery_sighting where source = %s", (source.id,)
+            "select distinct on (file_uri) file_uri, fingerprint from ops.delivery_sighting where source = %s"
+            " order by file_uri, seen_at desc, sighting_id desc",
+            (source.id,),
         )
     }
     found = []
@@ -180,17 +184,28 @@ def _archive(candidate: _Candidate) -> _Archived:
     """Copy the bytes while hashing them; what happens to the file afterwards cannot matter."""
     file_system, root = fsspec.core.url_to_fs(settings().archive_url)
     file_system.makedirs(root, exist_ok=True)
-    before = candidate.file_system.info(candidate.path)
     digest, size = hashlib.sha256(), 0
-    draft = f"{root.rstrip('/')}/.{candidate.name[:80]}.{time.time_ns()}.part"
+    # Not after the file: 80 Chinese characters and anything more are too long for a name.
+    draft = f"{root.rstrip('/')}/.{uuid.uuid4().hex}.part"
     try:
-        with candidate.file_system.open(candidate.path, "rb") as incoming, file_system.open(draft, "wb") as outgoing:
+        try:
+            before = candidate.file_system.info(candidate.path)
+            incoming = candidate.file_system.open(candidate.path, "rb")
+        except (FileNotFoundError, PermissionError) as error:
+            raise FileChanged(
+                f"{candidate.name} cannot be opened ({type(error).__name__}): it was moved away, or its permissions"
+                " keep us out; it is taken at the next run that finds it"
+            ) from error
+        with incoming, file_system.open(draft, "wb") as outgoing:
             while chunk := incoming.read(_CHUNK):
                 digest.update(chunk)
                 size += len(chunk)
                 outgoing.write(chunk)
         candidate.file_system.invalidate_cache()
-        after = candidate.file_system.info(candidate.path)
+        try:
+            after = candidate.file_system.info(candidate.path)
+        except FileNotFoundError as error:
+            raise FileChanged(f"{candidate.name} was moved away while it was read") from error
         if size != after["size"] or (before["size"], before.get("mtime")) != (after["size"], after.get("mtime")):
             raise FileChanged(
                 f"{candidate.name} changed while it was read ({before['size']} → {after['size']} bytes); "
@@ -214,15 +229,17 @@ def _take(
     dag_run_id: str | None,
     dry_run: bool,
 ) -> Landed:
-    sidecar, broken_sidecar = _sidecar(candidate)
+    beside = _sidecar(candidate)
     known = _latest_reading(connection, source.id, archived.sha256)
+    before = known["given"] if known else {}
+    given = beside | {"set": before.get("set", {}) | told}
     if known is not None and not dry_run:
-        same_file = known["file_uri"] == candidate.uri
-        reread = bool(told) or (same_file and sidecar != known["given"].get("sidecar", {}))
-        if not reread:
+        is_changed = beside != {key: value for key, value in before.items() if key != "set"}
+        # A copy that comes with a sidecar of its own may be what a refused file was waiting for.
+        is_ours = known["file_uri"] == candidate.uri or (known["status"] == "refused" and beside["sidecar"])
+        if not (is_changed and is_ours) and given["set"] == before.get("set", {}):
             _sighted(connection, source.id, candidate, known["delivery_id"])
             return Landed(candidate.uri, known["delivery_id"], "known", None, _about_known(connection, known))
-    given = {"sidecar": sidecar, "set": (known["given"].get("set", {}) if known else {}) | told}
     return _read_into_raw(
         connection,
         source,
@@ -233,7 +250,6 @@ def _take(
         dag_run_id=dag_run_id,
         dry_run=dry_run,
         sighted_as=candidate,
-        broken_sidecar=broken_sidecar,
     )
 
 
@@ -275,7 +291,6 @@ def _read_into_raw(
     dag_run_id: str | None,
     dry_run: bool = False,
     sighted_as: _Candidate | None = None,
-    broken_sidecar: Refused | None = None,
 ) -> Landed:
     """Ledger line first (a second loader of the same bytes waits there), then the rows, in one transaction."""
     today = datetime.now(SHANGHAI).date()
@@ -289,7 +304,8 @@ def _read_into_raw(
         (
             delivery_id,
             replaces["origin_id"] if replaces else delivery_id,
-            replaces["attempt"] + 1 if replaces else 1,
+            # A number of its own, so that what a killed dry run left stands in nobody's way.
+            -delivery_id if dry_run else replaces["attempt"] + 1 if replaces else 1,
             replaces["delivery_id"] if replaces else None,
             source.id,
             file_uri,
@@ -312,8 +328,8 @@ def _read_into_raw(
         _sighted(connection, source.id, sighted_as, delivery_id)
     file_name = file_uri.rsplit("/", 1)[-1]
     try:
-        if broken_sidecar is not None:
-            raise broken_sidecar
+        if "broken_sidecar" in given:
+            raise Refused(**given["broken_sidecar"])
         with connection.transaction():
             reading = read(archived.path, file_name, source, given["sidecar"] | given["set"])
             rows_read = _copy(connection, source, delivery_id, reading)
@@ -378,46 +394,49 @@ def _issued_on(reading: Reading, given: Mapping[str, Any], today: date) -> tuple
     return date.fromisoformat(str(found)), basis
 
 
-def _sidecar(candidate: _Candidate) -> tuple[dict[str, Any], Refused | None]:
-    """What the sidecar says, as JSON values; a broken one refuses its file, with the reason."""
+def _sidecar(candidate: _Candidate) -> dict[str, Any]:
+    """`sidecar`: what it says, as JSON values; `broken_sidecar`: why it says nothing, which refuses its file."""
     if candidate.sidecar is None:
-        return {}, None
+        return {"sidecar": {}}
     name = candidate.name + _SIDECAR
     try:
         said = yaml.safe_load(candidate.sidecar.decode("utf-8-sig"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         line = getattr(getattr(error, "problem_mark", None), "line", None)
         place = f" (line {line + 1})" if line is not None else ""
-        return {}, Refused(
-            "broken_sidecar",
+        return _broken(
             f"说明文件「{name}」不是有效的 YAML(UTF-8){place}。请改正后保存,下次运行时会重新读取。",
             f"{name}: not valid YAML in UTF-8{place}. Correct it and save; it is read again at the next run.",
         )
     if said is None:
-        return {}, None
+        return {"sidecar": {}}
     if not isinstance(said, dict):
-        return {}, Refused(
-            "broken_sidecar",
+        return _broken(
             f"说明文件「{name}」应为“键: 值”的列表,例如 issued_on: 2021-04-20。",
             f"{name}: expected lines of `key: value`, such as issued_on: 2021-04-20.",
         )
     # Dates become text: the ledger keeps JSON.
-    return json.loads(json.dumps({str(k): v for k, v in said.items()}, default=str)), None
+    return {"sidecar": json.loads(json.dumps({str(k): v for k, v in said.items()}, default=str))}
+
+
+def _broken(zh: str, en: str) -> dict[str, Any]:
+    return {"sidecar": {}, "broken_sidecar": {"code": "broken_sidecar", "zh": zh, "en": en}}
 
 
 def _latest_reading(connection: psycopg.Connection, source: str, sha256: str) -> dict[str, Any] | None:
     cursor = connection.cursor(row_factory=psycopg.rows.dict_row)
     return cursor.execute(
         "select delivery_id, origin_id, attempt, file_uri, given, status, issued_on, landed_at from ops.delivery"
-        " where source = %s and file_sha256 = %s order by attempt desc limit 1",
+        " where source = %s and file_sha256 = %s and status <> 'dry_run' order by attempt desc limit 1",
         (source, sha256),
     ).fetchone()
 
 
 def _sighted(connection: psycopg.Connection, source: str, candidate: _Candidate, delivery_id: int) -> None:
     connection.execute(
-        "insert into ops.delivery_sighting (source, file_uri, fingerprint, delivery_id) values (%s, %s, %s, %s)"
-        " on conflict (source, file_uri, fingerprint) do update set delivery_id = excluded.delivery_id",
+        "insert into ops.delivery_sighting (source, file_uri, fingerprint, delivery_id, seen_at)"
+        " values (%s, %s, %s, %s, clock_timestamp()) on conflict (source, file_uri, fingerprint)"
+        " do update set delivery_id = excluded.delivery_id, seen_at = excluded.seen_at",
         (source, candidate.uri, candidate.fingerprint, delivery_id),
     )
 
@@ -427,8 +446,10 @@ def _about_known(connection: psycopg.Connection, known: Mapping[str, Any]) -> tu
     number, landed = known["delivery_id"], known["landed_at"].astimezone(SHANGHAI).date()
     newer = connection.execute(
         "select delivery_id from ops.delivery where source = (select source from ops.delivery where delivery_id = %s)"
-        " and status = 'accepted' and (issued_on, origin_id) > (%s, %s) order by issued_on desc, origin_id desc limit 1",
-        (number, known["issued_on"], known["origin_id"]),
+        " and status = 'accepted' and rows_accepted > 0 and (issued_on, origin_id) > (%s, %s)"
+        # A file of the same name is most likely what replaced it.
+        " order by file_uri = %s desc, issued_on desc, origin_id desc limit 1",
+        (number, known["issued_on"], known["origin_id"], known["file_uri"]),
     ).fetchone()
     zh = f"内容与交付 {number} 相同({landed} 到达,状态 {known['status']}),不重复计入。"
     en = f"the same bytes as delivery {number} (landed {landed}, {known['status']}); nothing is added."

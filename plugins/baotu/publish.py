@@ -48,7 +48,11 @@ def scorecard_path() -> Path:
 def is_due(connection: psycopg.Connection) -> bool:
     """Whether some delivery has a version that no build has applied, or the last build failed on its way."""
     row = connection.execute(
-        "select (select status = 'failed' from ops.build order by build_id desc limit 1) or exists (select from ops.delivery as delivery left join ops.applied_delivery as applied"
+        # A killed build may have applied its deliveries and shown them to nobody.
+        "select (select status = 'failed' or (status = 'running' and not exists"
+        " (select from pg_stat_activity as session where session.pid = build.backend_pid))"
+        " from ops.build as build order by build_id desc limit 1)"
+        " or exists (select from ops.delivery as delivery left join ops.applied_delivery as applied"
         " using (delivery_id) where delivery.status in ('accepted', 'rejected', 'withdrawn', 'replaced')"
         " and applied.version is distinct from delivery.version"
         # A delivery that never counted and does not count now changes nothing.
@@ -102,7 +106,9 @@ def _begun(connection: psycopg.Connection, dag_run_id: str | None) -> Iterator[B
         yield begun
     except BaseException as error:
         connection.execute(
-            "update ops.build set status = 'failed', finished_at = now(), held_reason = %s where build_id = %s",
+            "update ops.build set status = 'failed', finished_at = now(), held_reason = %s where build_id = %s"
+            # Once it is published or held, a page that cannot be written does not undo that.
+            " and status = 'running'",
             (Jsonb([{"code": type(error).__name__, "zh": "构建失败", "en": str(error)[:2000]}]), begun.build_id),
         )
         if isinstance(error, dbt.DbtError):
@@ -181,7 +187,7 @@ def _make_marts(connection: psycopg.Connection, begun: Build) -> list[dict[str, 
     # Core now holds these versions, whether or not the audit lets readers see them.
     connection.execute(
         "insert into ops.applied_delivery (delivery_id, version, build_id) select delivery_id, version, build_id"
-        " from ops.build_delivery where build_id = %s on conflict (delivery_id) do update set"
+        " from ops.build_delivery where build_id = %s and is_touched on conflict (delivery_id) do update set"
         " version = excluded.version, build_id = excluded.build_id",
         (begun.build_id,),
     )
@@ -375,11 +381,7 @@ def write_scorecard(connection: psycopg.Connection) -> Path:
 
 
 def ensure_scorecard() -> None:
-    """Render the page again if it does not match the current publication (a crash between swap and page)."""
+    """Render the page of the current publication again: a crash between swap and page leaves the one before."""
     with connect() as connection:
-        current = current_publication(connection)
-        if current is None:
-            return
-        path = scorecard_path()
-        if not path.exists() or f'data-publication="{current}"' not in path.read_text(encoding="utf-8"):
+        if current_publication(connection) is not None:
             write_scorecard(connection)

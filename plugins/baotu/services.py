@@ -680,7 +680,10 @@ def housekeeping(progress: Progress, *, keep_days: int = 30) -> None:
     """
     now = datetime.now().astimezone()
     last = _load().get("cleaned_at")
-    if last and now - datetime.fromisoformat(last) < timedelta(days=1):
+    if last is None:
+        _save(cleaned_at=now.isoformat())  # a new installation has nothing to clean
+        return
+    if now - datetime.fromisoformat(last) < timedelta(days=1):
         return
     progress("cleaning Airflow's database and logs")
     before = now - timedelta(days=keep_days)

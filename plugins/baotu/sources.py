@@ -237,7 +237,7 @@ class Source(_Strict):
                     f"columns.{name}: found personal: {column.personal} and personal_under, expected one of them"
                 )
             code = self.columns.get(column.personal_under)
-            if code is None or column.personal_under == name or code.personal_under:
+            if code is None or code.personal_under:  # it may not name itself either
                 raise ValueError(
                     f"columns.{name}.personal_under: found {column.personal_under!r}, expected the name of another "
                     f"column, one without personal_under"

@@ -210,6 +210,6 @@ def _response_rows(
     return cursor.execute(
         "select response.delivery_id, response.part, response.file_row, response.respondent_id as key,"
         " coalesce(response.excluded_reason, round(response.score, 2)::text) as outcome, response.industry_text as what"
-        f" {_RESPONSES} {wanted} order by response.delivery_id, response.row_no limit %(limit)s",
+        f" {_RESPONSES} {_SHOWN} {wanted} order by response.delivery_id, response.row_no limit %(limit)s",
         asked,
     ).fetchall()

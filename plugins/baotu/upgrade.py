@@ -18,8 +18,8 @@ def upgrade(progress: Callable[[str], None] = lambda _: None) -> bool:
     migrate()
     with ExitStack() as locks:
         locks.enter_context(build_lock())
-        for source in sorted(sources):
-            locks.enter_context(source_lock(source))
+        for source_id in sorted(sources):
+            locks.enter_context(source_lock(source_id))
         with connect() as connection:
             for source in sources.values():
                 ensure_raw(connection, source)

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -80,12 +80,12 @@ def _advisory_lock(second: str | int, what: str, wait: bool) -> Iterator[None]:
         yield
 
 
-def source_lock(source: str, *, wait: bool = True):  # type: ignore[no-untyped-def]
+def source_lock(source: str, *, wait: bool = True) -> AbstractContextManager[None]:
     """Held over staging and validation of one source: one run judges at a time, the CLI included."""
     return _advisory_lock(source, f"Source {source}", wait)
 
 
-def build_lock(*, wait: bool = True):  # type: ignore[no-untyped-def]
+def build_lock(*, wait: bool = True) -> AbstractContextManager[None]:
     """Held over a whole build, and before any source lock where both are needed."""
     return _advisory_lock(_BUILD, "The build", wait)
 

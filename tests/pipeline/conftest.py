@@ -150,7 +150,8 @@ def city(warehouse_server: WarehouseServer, upgraded_database: str, shared_dbt: 
     truth_file = made.state / "truth.json"
     # Backwards: corrections arrive before what they correct. Only what is sent again comes after its first copy.
     written = write_samples(made.landing, truth_file, scale=SCALE)
-    for path in sorted(reversed(written), key=lambda p: "_重发" in p.name):
+    written.reverse()
+    for path in sorted(written, key=lambda p: "_重发" in p.name):
         made.settle(path)
     made.truth = json.loads(truth_file.read_text(encoding="utf-8"))
     with made.in_use():

@@ -154,7 +154,7 @@ def test_the_whole_way_under_the_scheduler(installation: Installation) -> None:
     time.sleep(6)  # the file has to come to rest
     run = installation.baotu("run", "ingest_food_spot_checks")
     assert run.returncode == 0, run.stderr
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 240
     while installation.food_2022()[1] == food["n"] and time.monotonic() < deadline:
         time.sleep(1)
     assert installation.food_2022() == (food["x"] + 1, food["n"] + 1)
@@ -162,7 +162,7 @@ def test_the_whole_way_under_the_scheduler(installation: Installation) -> None:
     # A wrong file taken back: the number is what it was.
     taken = max(row[0] for row in installation.ledger())
     assert installation.baotu("deliveries", "withdraw", str(taken), "--reason", "sent by mistake").returncode == 0
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 240
     while installation.food_2022()[1] != food["n"] and time.monotonic() < deadline:
         time.sleep(1)
     assert installation.food_2022() == (food["x"], food["n"])

@@ -22,7 +22,10 @@ from baotu.readers import PERSONAL_DROPPED, Reading, Refused, Row, read
 from baotu.settings import PROJECT, Credentials
 from baotu.sources import Source, load_source
 
-FOOD = load_source("food_spot_checks")
+_SHIPPED = load_source("food_spot_checks")
+# The address is declared here too, so that two columns under one code are tried.
+_ADDRESS = _SHIPPED.columns["sampled_address"].model_copy(update={"personal_under": "sampled_uscc"})
+FOOD = _SHIPPED.model_copy(update={"columns": {**_SHIPPED.columns, "sampled_address": _ADDRESS}})
 SURVEYS = load_source("satisfaction_surveys")
 WEIGHTS = load_source("reference_weights")
 REAL = PROJECT.parent / "shared" / "real"

@@ -1,6 +1,7 @@
 {{ config(indexes=[{'columns': ['measure_code', 'period_type', 'period_start_on']}]) }}
 {%- do uses(['normal_quantile', 'student_t_quantile']) %}
-{#- Satisfaction by period and service industry. Below `min_n` respondents the score is suppressed, the count is not. -#}
+{#- Satisfaction by period and service industry. Below `min_n` respondents the score is suppressed, the count is
+    not. -#}
 
 select
     industry.measure_code::text as measure_code,

@@ -151,10 +151,12 @@ defined as (
             else 'provisional'
         end as data_status,
         case
-            when definition.target_operator = '>' then valued.value > definition.target_value
             -- Counts are compared, not the divided value: division rounds.
+            when valued.judged_count is not null and definition.target_operator = '>'
+                then 100 * valued.numerator > definition.target_value * valued.judged_count
             when valued.judged_count is not null
                 then 100 * valued.numerator >= definition.target_value * valued.judged_count
+            when definition.target_operator = '>' then valued.value > definition.target_value
             else valued.value >= definition.target_value
         end as is_attained
     from valued

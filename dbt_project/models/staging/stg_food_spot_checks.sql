@@ -77,14 +77,22 @@ task as (
             order by pattern.priority
             limit 1
         ) as sampling_kind
-    from (select distinct task_text, issued_on from worded where task_text is not null) as named
+    from (
+        select distinct
+            task_text,
+            issued_on
+        from worded
+        where task_text is not null
+    ) as named
 ),
 
 placed as (
     select
         worded.*,
         coalesce(place_text, delivery_division) as sampled_place,
-        coalesce(place_text, '') || coalesce(delivery_division, '') ~ '济南' as names_city,
+        -- A street of that name (济南路) is in other cities.
+        coalesce(place_text, '') || coalesce(delivery_division, '') ~ '济南(?!(东|西|南|北|中)?(路|大街|街|大道))'
+            as names_city,
         substring(
             regexp_replace(coalesce(place_text, delivery_division), '济南市?', '') from {{ division_pattern() }}
         ) as division_name

@@ -31,6 +31,13 @@ cells as (
     from {{ source('raw', 'reference_weights') }} as raw_row
     inner join delivery on raw_row.delivery_id = delivery.delivery_id
     where raw_row.delivery_id = any({{ landed_deliveries('reference_weights') }})
+),
+
+dated as (
+    select
+        cells.*,
+        case when base_year ~ '^(19|20)[0-9]{2}年?$' then left(base_year, 4)::integer end as base_year_number
+    from cells
 )
 
 select
@@ -44,7 +51,8 @@ select
     case
         when weight_set is null or scheme is null or code is null or base_year is null
             then {{ hash_id(["'row'", 'origin_id', 'row_no']) }}
-        else {{ hash_id(['weight_set', 'scheme', 'code', 'base_year']) }}
+        -- 2019 and 2019年 are one year: a correction may spell it otherwise.
+        else {{ hash_id(['weight_set', 'scheme', 'code', 'coalesce(base_year_number::text, base_year)']) }}
     end as weight_id,
     weight_set,
     scheme,
@@ -54,7 +62,7 @@ select
     stats.parse_number(value) as value,
     unit,
     base_year as base_year_text,
-    case when base_year ~ '^(19|20)[0-9]{2}年?$' then left(base_year, 4)::integer end as base_year,
+    base_year_number as base_year,
     document,
     has_surplus_fields
-from cells
+from dated

@@ -108,7 +108,8 @@ select
     {#- A respondent without a number is the row itself: two of them are two people. #}
     case
         when respondent_id is null then {{ hash_id(["'row'", 'origin_id', 'row_no']) }}
-        else {{ hash_id(["'respondent'", 'coalesce(wave_text, period_end_on::text, origin_id::text)', 'industry_text', 'respondent_id']) }}
+        else {{ hash_id(["'respondent'", 'coalesce(wave_text, period_end_on::text, origin_id::text)',
+            'industry_text', 'respondent_id']) }}
     end as response_id,
     respondent_id,
     coalesce(wave_text, to_char(coalesce(surveyed_date, period_end_on, issued_on), 'YYYY')) as wave,

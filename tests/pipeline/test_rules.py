@@ -1,0 +1,255 @@
+"""Every rule on real PostgreSQL: its query returns the rows that Great Expectations counted, and those that are meant.
+
+A slice holds good rows and, for each rule, rows that fail it alone. A rule without such rows fails the test.
+"""
+
+import importlib
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import psycopg
+import pytest
+import yaml
+from psycopg import sql
+
+from baotu import gate
+from baotu.gate import KEYS, BrokenRule
+from baotu.settings import PROJECT
+from baotu.sources import load_source
+from tests.pipeline.conftest import Installation
+
+Row = dict[str, Any]
+FOOD, SURVEYS, WEIGHTS = "food_spot_checks", "satisfaction_surveys", "reference_weights"
+
+GOOD: dict[str, Row] = {
+    FOOD: {
+        "product_name": "面包", "record_domain": "domestic", "final_result_code": "pass", "sampled_on": "2021-05-03",
+        "sampled_on_basis": "file", "issued_on": "2021-06-01", "is_sampled_on_readable": True,
+        "has_surplus_fields": False, "is_producer_uscc_valid": True, "is_sampled_uscc_valid": True,
+        "is_produced_on_readable": True, "sampling_kind": "evaluation", "division_basis": "file",
+    },
+    SURVEYS: {
+        "respondent_id": None, "response_id": "00000000-0000-0000-0000-000000000000", "industry_code": "retail",
+        "is_answer_off_scale": False, "is_surveyed_on_readable": True, "has_surplus_fields": False,
+        "division_basis": "file", "scale_min": 1, "scale_max": 10,
+    },
+    WEIGHTS: {
+        "weight_set": "population", "scheme": "division", "code": "370102", "value": 1, "base_year": 2020,
+        "has_surplus_fields": False,
+    },
+}  # fmt: skip
+#: Rule → rows that fail it and no other. The two of a list fail together, or in two ways.
+BAD: dict[str, dict[str, list[Row]]] = {
+    FOOD: {
+        "FSC001": [{"product_name": None}],
+        "FSC002": [{"final_result_code": None}, {"final_result_code": None, "sampling_kind": "risk"}],
+        "FSC003": [{"is_sampled_on_readable": False, "sampled_on_basis": "delivery"}] * 3,
+        "FSC004": [{"sampled_on": "2021-06-02"}, {"sampled_on": "2999-12-31"}],
+        "FSC005": [{"has_surplus_fields": True}],
+        "FSC006": [{"reinspection_result_text": "it's 未定"}],
+        "FSC101": [{"is_producer_uscc_valid": False}] * 2,
+        "FSC102": [{"is_sampled_uscc_valid": False}],
+        "FSC103": [{"is_produced_on_readable": False}] * 25,
+        "FSC104": [{"sampling_kind": "unknown"}],
+        "FSC105": [{"division_basis": "unknown"}],
+    },
+    SURVEYS: {
+        "SAT001": [{"is_answer_off_scale": True}] * 2,
+        "SAT002": [{"industry_code": None}],
+        "SAT003": [{"is_surveyed_on_readable": False}],
+        "SAT004": [{"has_surplus_fields": True}],
+        "SAT101": [{"respondent_id": "17", "response_id": "17171717-0000-0000-0000-000000000000"}] * 3,
+        "SAT102": [{"division_basis": "unknown"}, {"division_basis": "elsewhere"}],
+    },
+    WEIGHTS: {
+        "REF001": [{"weight_set": None}],
+        "REF002": [{"scheme": None}] * 2,
+        "REF003": [{"code": None}],
+        "REF004": [{"value": None}, {"value": -0.5}],
+        "REF005": [{"base_year": None}],
+        "REF006": [{"weight_id": "17171717-0000-0000-0000-000000000000"}] * 2,
+        "REF007": [{"has_surplus_fields": True}],
+    },
+}
+#: Delivery rule → rows of a delivery that fails it, beside good deliveries.
+BAD_DELIVERIES: dict[str, dict[str, list[Row]]] = {
+    FOOD: {"FSC201": [{"final_result_code": None}] * 3 + [{}]},
+    SURVEYS: {"SAT201": [{"scale_min": None, "scale_max": None}]},
+    WEIGHTS: {},
+}
+SOURCES = sorted(GOOD)
+
+
+def suite(source: str) -> Any:
+    return importlib.import_module(f"expectations.{source}")
+
+
+def fill(connection: psycopg.Connection, source: str, rows: Sequence[tuple[int, Row]]) -> None:
+    """The slice of a run that judges these rows, each with its delivery."""
+    name = sql.Identifier("audit", source)
+    connection.execute("create schema if not exists audit")
+    connection.execute(sql.SQL("drop table if exists {}").format(name))
+    connection.execute(
+        sql.SQL("create unlogged table {} as select * from {} with no data").format(
+            name, sql.Identifier("staging", f"stg_{source}")
+        )
+    )
+    for number, (delivery_id, row) in enumerate(rows, start=1):
+        own = {"delivery_id": delivery_id, "row_no": number, "item_no": 1}
+        if "weight_id" not in row:
+            # Like the hash of a real row: its own.
+            own["weight_id"] = f"00000000-0000-0000-0000-{number:012d}"  # type: ignore[assignment]
+        connection.execute(
+            sql.SQL("insert into {} select * from jsonb_populate_record(null::{}, %s::jsonb)").format(name, name),
+            (json.dumps(GOOD[source] | own | row),),
+        )
+    connection.commit()
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_every_row_rule(warehouse: Installation, source: str) -> None:
+    rules = suite(source).ROW_RULES
+    assert {rule.meta["rule"] for rule in rules} == set(BAD[source]), "a rule without rows that fail it"
+    # A good delivery repeats the keys of the bad one, as a correction does: that is no duplicate.
+    planted: list[tuple[str | None, int, Row]] = [(None, 1, {}), (None, 1, {})]
+    planted += [(code, 2, row) for code, rows in BAD[source].items() for row in rows]
+    planted += [(None, 3, rows[0]) for code, rows in BAD[source].items() if code in ("SAT101", "REF006")]
+    with warehouse.connect() as connection:
+        fill(connection, source, [(delivery, row) for _, delivery, row in planted])
+        outcomes = gate.evaluate("audit", source, rules, keys=KEYS)
+        assert [outcome.rule for outcome in outcomes] == [rule.meta["rule"] for rule in rules]
+        # Raises where a query returns other than what was counted.
+        gate._collect_failing(connection, load_source(source), outcomes)
+        connection.commit()
+    for outcome in outcomes:
+        meant = {number for number, (code, _, _) in enumerate(planted, start=1) if code == outcome.rule}
+        found = warehouse.rows(f"select row_no from audit.{source}_failing where rule = %s", outcome.rule)
+        assert outcome.failed == len(found) == len(BAD[source][outcome.rule]), outcome.rule
+        assert {row["row_no"] for row in found} == meant, outcome.rule
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_every_delivery_rule(warehouse: Installation, source: str) -> None:
+    rules = suite(source).DELIVERY_RULES
+    bad = BAD_DELIVERIES[source]
+    assert {rule.meta["rule"] for rule in rules} == set(bad), "a rule without a delivery that fails it"
+    # Deliveries 1 and 2 are good, and 2 has no rows at all; each bad one comes after them.
+    numbered = dict(enumerate(bad, start=3))
+    with warehouse.connect() as connection:
+        fill(connection, source, [(1, {})] + [(number, row) for number, code in numbered.items() for row in bad[code]])
+        gate._profile(connection, load_source(source), [1, 2, *numbered], suite(source).PROFILE)
+        connection.commit()
+        outcomes = gate.evaluate("audit", f"{source}_profile", rules, keys=("delivery_id",))
+        failing = gate._failing_deliveries(connection, outcomes)
+    assert failing == {code: {number} for number, code in numbered.items()}
+
+
+def test_every_rule_on_marts(warehouse: Installation) -> None:
+    marts = suite("marts")
+    described = yaml.safe_load((PROJECT / "dbt_project/models/marts/_marts.yml").read_text(encoding="utf-8"))
+    columns = next(m["columns"] for m in described["models"] if m["name"] == "mart_target_tracking")
+    good = {
+        "indicator_id": "GOOD", "definition_version": 1, "measure_code": "M", "period_type": "year",
+        "period_start_on": "2020-01-01", "value": 98, "numerator": 98, "denominator": 100, "interval_low": 95,
+        "interval_high": 99, "is_current": True, "is_headline": True,
+    }  # fmt: skip
+    bad: dict[str, list[Row]] = {
+        "MRT001": [{"value": 100.5, "interval_high": 101}, {"value": -1, "interval_low": -2}],
+        "MRT002": [{"numerator": 101}, {"denominator": 0, "numerator": None}],
+        "MRT003": [{"value": 94.9}],
+        "MRT004": [{"value": 97}, {"value": None}],
+    }
+    assert {rule.meta["rule"] for rule in marts.TARGET_TRACKING} == set(bad)
+    with warehouse.connect() as connection:
+        connection.execute("create schema marts_next")
+        connection.execute(
+            sql.SQL("create table marts_next.mart_target_tracking ({})").format(
+                sql.SQL(", ").join(
+                    sql.SQL("{} {}").format(sql.Identifier(column["name"]), sql.SQL(column["data_type"]))
+                    for column in columns
+                )
+            )
+        )
+        rows = [{}, *({"indicator_id": f"{code}-{n}"} | row for code, bads in bad.items() for n, row in enumerate(bads))]
+        for row in rows:
+            connection.execute(
+                "insert into marts_next.mart_target_tracking select * from"
+                " jsonb_populate_record(null::marts_next.mart_target_tracking, %s::jsonb)",
+                (json.dumps(good | row),),
+            )
+        seen = connection.execute(
+            "insert into ops.build (status, as_of_on, known_at_on, code_version, backend_pid)"
+            " values ('published', '2021-12-31', '2021-12-31', 'x', 1) returning build_id"
+        ).fetchone()
+        assert seen is not None
+        # What readers saw as final: 5.5 points lower for the first, and a value that is gone for the second.
+        for indicator, value in (("MRT004-0", 91.5), ("MRT004-1", 98), ("GOOD", 93.1)):
+            connection.execute(
+                "insert into ops.published_value (publication_id, indicator_id, definition_version, measure_code,"
+                " value_basis, division_code, division_basis, period_type, period_start_on, period_end_on, as_of_on,"
+                " known_at_on, value, verdict, light, data_status) values (%s, %s, 1, 'M', 'computed', '370100',"
+                " 'as_is', 'year', '2020-01-01', '2020-12-31', '2021-12-31', '2021-12-31', %s, 'x', 'grey', 'final')",
+                (seen[0], indicator, value),
+            )
+        connection.commit()
+        outcomes = gate.evaluate("marts_next", "mart_target_tracking", marts.TARGET_TRACKING, keys=("indicator_id",))
+        for outcome in outcomes:
+            assert outcome.query is not None, outcome.rule
+            found = connection.execute(sql.SQL("select indicator_id from ({}) as q").format(sql.SQL(outcome.query)))
+            meant = {f"{outcome.rule}-{n}" for n in range(len(bad[outcome.rule]))}
+            assert {row[0] for row in found} == meant and outcome.failed == len(meant), outcome.rule
+
+
+FILE = (
+    "抽样编号,食品名称,被抽样单位名称,抽样所在区县,抽样日期,抽样类型,检验项目,判定结论\n"
+    "A-1,面包,示例店,历下区,2021-05-03,评价性抽检,,合格\n"
+    "A-2,,示例店,历下区,2021-05-03,评价性抽检,,合格\n"
+    "A-3,面包,示例店,历下区,2021-05-03,评价性抽检,铅,不合格\n"
+    "A-4,面包,示例店,历下区,2021-05-03,评价性抽检,,合格\n"
+    "A-5,面包,示例店,历下区,2021-05-03,评价性抽检,,合格\n"
+    "A-6,面包,示例店,历下区,2021-05-03,评价性抽检,,合格\n"
+)
+
+
+def broken_rules() -> list[Any]:
+    """A column that is not there; and a condition, which Great Expectations counts by and its query forgets."""
+    import great_expectations.expectations as gxe
+    from great_expectations.expectations.row_conditions import Column
+
+    from expectations import about, failing_rows
+
+    said = {"severity": "critical", "meta": about("XXX001", None, "错", "wrong")}
+    return [
+        pytest.param(gxe.ExpectColumnValuesToNotBeNull(column="no_such_column", **said), id="no such column"),
+        pytest.param(
+            gxe.UnexpectedRowsExpectation(unexpected_rows_query=failing_rows("1 / (row_no - row_no) = 1"), **said),
+            id="an error in its query",
+        ),
+        pytest.param(
+            gxe.ExpectColumnValuesToNotBeNull(
+                column="item_name", row_condition=Column("product_name").is_not_null(), **said
+            ),
+            id="rows other than counted",
+        ),
+    ]
+
+
+@pytest.mark.parametrize("rule", broken_rules())
+def test_a_broken_rule_decides_nothing(
+    warehouse: Installation, monkeypatch: pytest.MonkeyPatch, rule: Any
+) -> None:
+    warehouse.put(FOOD, "2021/a.csv", FILE, "issued_on: 2021-07-01\n")
+    with monkeypatch.context() as patched:
+        patched.setattr(suite(FOOD), "ROW_RULES", [*suite(FOOD).ROW_RULES, rule])
+        with pytest.raises(BrokenRule, match="XXX001") as told:
+            warehouse.ingest(FOOD)
+        assert "面包" not in str(told.value)
+    assert warehouse.rows("select status, validated_at from ops.delivery") == [
+        {"status": "landed", "validated_at": None}
+    ]
+    assert warehouse.rows("select * from quarantine.row") == []
+    assert warehouse.rows("select * from ops.check_result") == []
+    # With the rule mended the next run judges what was left.
+    _, verdicts = warehouse.ingest(FOOD)
+    assert [(v.status, v.rows_read, v.rows_quarantined) for v in verdicts] == [("accepted", 6, 1)]
