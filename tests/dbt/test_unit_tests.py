@@ -95,8 +95,9 @@ def outcomes(warehouse_server: WarehouseServer) -> dict[str, tuple[str, str]]:
         ])
         # fmt: on
     assert ran.exception is None, ran.exception
+    # A unit test is known as unit_test.<project>.<model>.<name>, also when it could not be compiled.
     return {
-        f"{result.node.tested_node_unique_id.split('.')[2]}::{result.node.name}": (
+        "::".join(result.node.unique_id.split(".")[2:]): (
             str(getattr(result.status, "value", result.status)),
             result.message or "",
         )

@@ -1,6 +1,5 @@
 """The scorecard from plain rows: what it shows, what it never shows, and that it reads without colour."""
 
-import csv
 import json
 import os
 import re

@@ -59,6 +59,8 @@ judged as (
         case
             when quarantined_row_count > 0 then 'quarantined'
             when is_foreign_alert then 'foreign_alert'
+            -- An item without a standard takes nothing from a sample that fails on another.
+            when unjudged_reason = 'no_standard' and has_failure then null
             when unjudged_reason is not null then unjudged_reason
             when coalesce(has_failure, false) or coalesce(has_pass, false) then null
             else 'no_result'

@@ -5,6 +5,7 @@
         {'columns': ['sample_id']},
     ],
 ) }}
+{%- set names_jinan = "'济南(?!(东|西|南|北|中)?(路|大街|街|大道))'" %}
 {%- do uses(['cell_value', 'parse_date', 'normalize_uscc', 'is_uscc']) %}
 
 with delivery as (
@@ -90,8 +91,13 @@ placed as (
     select
         worded.*,
         coalesce(place_text, delivery_division) as sampled_place,
-        -- A street of that name (济南路) is in other cities.
-        coalesce(place_text, '') || coalesce(delivery_division, '') ~ '济南(?!(东|西|南|北|中)?(路|大街|街|大道))'
+        -- A street of that name (济南路) is in other cities; and what a sidecar says of all rows does not hold for one
+        -- that begins with another city's name.
+        coalesce(place_text, '') ~ {{ names_jinan }}
+        or (
+            coalesce(delivery_division, '') ~ {{ names_jinan }}
+            and coalesce(place_text, '') !~ '^([^ ]{2,3}(省|自治区) *)?[^ 省]{2,4}市'
+        )
             as names_city,
         substring(
             regexp_replace(coalesce(place_text, delivery_division), '济南市?', '') from {{ division_pattern() }}
