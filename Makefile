@@ -41,6 +41,7 @@ status: venv ## What runs, what is published, what waits
 
 test: venv ## Every test that needs nothing but the lock
 	@$(VENV)/bin/python -m pytest
+	@BAOTU_TEST_PG=16 $(VENV)/bin/python -m pytest tests/dbt tests/pipeline/test_truth.py
 
 lint: venv ## ruff, mypy, sqlfluff
 	@$(VENV)/bin/ruff check .

@@ -18,7 +18,10 @@ TARGET_TRACKING = [
         "where numerator > denominator or denominator <= 0",
         severity="critical",
         meta=about(
-            "MRT002", "numerator", "分子大于分母,或分母不为正", "a numerator exceeds its denominator, or that is not positive"
+            "MRT002",
+            "numerator",
+            "分子大于分母,或分母不为正",
+            "a numerator exceeds its denominator, or that is not positive",
         ),
     ),
     gxe.UnexpectedRowsExpectation(

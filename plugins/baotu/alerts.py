@@ -194,8 +194,7 @@ def quarantined_rows(
         title_en=f"{source.label_en}: {rows_quarantined:,} of {rows_read:,} rows ({share:.1f}%) "
         f"of file {name} are quarantined",
         action_zh="请报送单位更正这些行并重报；更正前，有关样品不作判定",
-        action_en="ask the sender to correct these rows and deliver again; "
-        "until then their samples are not judged",
+        action_en="ask the sender to correct these rows and deliver again; until then their samples are not judged",
         evidence=_evidence(
             name,
             rules,
@@ -366,9 +365,7 @@ def _leave_unaddressed(connection: psycopg.Connection) -> Delivered:
                            for update skip locked)
         """
     )
-    row = connection.execute(
-        "select count(*) from ops.alert where sent_at is null and resolved_at is null"
-    ).fetchone()
+    row = connection.execute("select count(*) from ops.alert where sent_at is null and resolved_at is null").fetchone()
     count = row[0] if row else 0
     if count:
         log.info("%d open alerts are not sent anywhere: BAOTU_ALERT_URLS is not set", count)

@@ -226,7 +226,9 @@ def _assignments(_context: click.Context, _option: click.Parameter, pairs: Seque
 @main.command()
 @click.argument("source_id", metavar="SOURCE")
 @click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--set", "given", multiple=True, callback=_assignments, metavar="KEY=VALUE", help="What the file does not say.")
+@click.option(
+    "--set", "given", multiple=True, callback=_assignments, metavar="KEY=VALUE", help="What the file does not say."
+)
 @click.option("--dry-run", is_flag=True, help="Show header mapping, rows and rules; land nothing.")
 @_clear
 def load(source_id: str, paths: tuple[Path, ...], given: dict[str, Any], dry_run: bool) -> None:
@@ -404,7 +406,9 @@ def show_delivery(delivery_id: int) -> None:
         for act in cursor.execute(
             "select * from ops.decision where delivery_id = %s order by decision_id", (delivery_id,)
         ):
-            click.echo(f"decision           {act['action']} by {act['decided_by']} at {act['decided_at']}: {act['reason']}")
+            click.echo(
+                f"decision           {act['action']} by {act['decided_by']} at {act['decided_at']}: {act['reason']}"
+            )
 
 
 def _act(delivery_id: int, action: str, reason: str) -> None:

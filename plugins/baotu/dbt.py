@@ -114,9 +114,7 @@ def save_manifest(connection: psycopg.Connection, stage: str) -> None:
         "insert into ops.dbt_manifest (code_version, manifest_gz) values (%s, %s)",
         (code_version(), gzip.compress(manifest.read_bytes())),
     )
-    connection.execute(
-        "delete from ops.dbt_manifest where saved_at < (select max(saved_at) from ops.dbt_manifest)"
-    )
+    connection.execute("delete from ops.dbt_manifest where saved_at < (select max(saved_at) from ops.dbt_manifest)")
 
 
 def saved_state(connection: psycopg.Connection) -> tuple[str, Path] | None:

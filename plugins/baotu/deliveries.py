@@ -45,9 +45,11 @@ def decide(delivery_id: int, action: str, reason: str) -> Decided:
         assert row is not None
         status, rows_read, _ = row
         if status not in allowed:
-            hint = f"; it was not read, so fix the cause and run: baotu deliveries retry {delivery_id} --reason …" if (
-                status == "refused"
-            ) else ""
+            hint = (
+                f"; it was not read, so fix the cause and run: baotu deliveries retry {delivery_id} --reason …"
+                if (status == "refused")
+                else ""
+            )
             raise NotPossible(
                 f"Delivery {delivery_id} is {status}; {action} needs one of: {', '.join(sorted(allowed))}{hint}"
             )
@@ -58,9 +60,12 @@ def decide(delivery_id: int, action: str, reason: str) -> Decided:
         ).fetchone()
         if action == "accept" and other is not None:
             raise NotPossible(f"Delivery {other[0]} is an accepted reading of the same file; withdraw it first")
-        if action == "accept" and connection.execute(
-            "select 1 from ops.delivery where delivery_id = %s and validated_at is null", (delivery_id,)
-        ).fetchone():
+        if (
+            action == "accept"
+            and connection.execute(
+                "select 1 from ops.delivery where delivery_id = %s and validated_at is null", (delivery_id,)
+            ).fetchone()
+        ):
             raise NotPossible(f"Delivery {delivery_id} was never validated; run: baotu deliveries retry {delivery_id}")
         _record(connection, delivery_id, action, reason)
         quarantined = connection.execute(

@@ -17,9 +17,7 @@ _ENDED = ("success", "failed")
 _PATIENCE = 1200.0
 
 
-def follow(
-    api: services.Client, runs: Sequence[tuple[str, str]], progress: Progress
-) -> dict[tuple[str, str], str]:
+def follow(api: services.Client, runs: Sequence[tuple[str, str]], progress: Progress) -> dict[tuple[str, str], str]:
     """Report each task of these runs (DAG, run id) as it begins and ends; the runs' final states.
 
     Raises ServiceError when one has not ended after twenty minutes.

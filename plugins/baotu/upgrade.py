@@ -27,8 +27,7 @@ def upgrade(progress: Callable[[str], None] = lambda _: None) -> bool:
             grant_reader(connection, "quality")
         with connect(autocommit=True) as connection:
             installed = connection.execute(
-                "select to_regclass('staging.stg_' || source) is not null"
-                " from unnest(%s::text[]) as source",
+                "select to_regclass('staging.stg_' || source) is not null from unnest(%s::text[]) as source",
                 (list(sources),),
             ).fetchall()
             state = dbt.saved_state(connection)

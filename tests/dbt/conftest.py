@@ -37,9 +37,7 @@ def dbt(url: str, target_path: Path, *arguments: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def stats_functions(
-    warehouse_server, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[psycopg.Connection]:
+def stats_functions(warehouse_server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[psycopg.Connection]:
     """A connection (autocommit, owner role) to a database in which dbt has made schema `stats`."""
     url = warehouse_server.new_database("stats_functions")
     dbt(url, tmp_path_factory.mktemp("dbt"), "build", "--select", "resource_type:function")

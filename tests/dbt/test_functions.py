@@ -73,8 +73,7 @@ def column(connection: psycopg.Connection, function: str, *columns: object) -> n
 def test_every_function_is_immutable_and_parallel_safe(stats_functions):
     """Else a scan that calls it runs on one core, and it may stand in no index."""
     rows = stats_functions.execute(
-        "select proname, provolatile::text, proparallel::text from pg_proc"
-        " where pronamespace = 'stats'::regnamespace"
+        "select proname, provolatile::text, proparallel::text from pg_proc where pronamespace = 'stats'::regnamespace"
     ).fetchall()
     assert len(rows) >= 21
     assert [r for r in rows if r[1:] != ("i", "s")] == []
@@ -214,9 +213,7 @@ def test_binomial_tails_at_the_ends(stats_functions, k, n, p, upper, lower):
     assert one(stats_functions, "binomial_lower_tail", k, n, p) == pytest.approx(lower, rel=1e-13)
 
 
-@pytest.mark.parametrize(
-    "bad", [(1, 10, -0.1), (1, 10, 1.1), (1, 10, "NaN"), ("NaN", 10, 0.5), (1, "NaN", 0.5)]
-)
+@pytest.mark.parametrize("bad", [(1, 10, -0.1), (1, 10, 1.1), (1, 10, "NaN"), ("NaN", 10, 0.5), (1, "NaN", 0.5)])
 def test_binomial_tails_of_nonsense_are_not_a_number(stats_functions, bad):
     assert np.isnan(one(stats_functions, "binomial_upper_tail", *bad))
     assert np.isnan(one(stats_functions, "binomial_lower_tail", *bad))
@@ -235,9 +232,7 @@ def test_incomplete_beta_tiny_parameters(stats_functions):
     """Where the continued fraction cancels or stalls and the power series must take over."""
     rng = np.random.default_rng(8)
     a, b = 10 ** rng.uniform(-45, 4, (2, 3_000))
-    x = np.where(
-        rng.random(3_000) < 0.5, 10 ** rng.uniform(-290, 0, 3_000), 1 - 10 ** rng.uniform(-15, 0, 3_000)
-    )
+    x = np.where(rng.random(3_000) < 0.5, 10 ** rng.uniform(-290, 0, 3_000), 1 - 10 ** rng.uniform(-15, 0, 3_000))
     got = column(stats_functions, "incomplete_beta", x, a, b)
     assert np.max(np.abs(got - special.betainc(a, b, x))) < 1e-12
 
@@ -283,16 +278,12 @@ def test_student_t(stats_functions):
     quantile = column(stats_functions, "student_t_quantile", p, df)
     assert np.allclose(quantile, stats.t.ppf(p, df), rtol=1e-10, atol=1e-10)
     # Closed forms: one degree of freedom is Cauchy's, two are algebraic.
-    assert one(stats_functions, "student_t_quantile", 0.975, 1) == pytest.approx(
-        np.tan(0.475 * np.pi), rel=1e-12
-    )
+    assert one(stats_functions, "student_t_quantile", 0.975, 1) == pytest.approx(np.tan(0.475 * np.pi), rel=1e-12)
     assert one(stats_functions, "student_t_quantile", 0.975, 2) == pytest.approx(
         0.95 * np.sqrt(2 / (1 - 0.95**2)), rel=1e-12
     )
     # Without limit it is the normal distribution.
-    assert one(stats_functions, "student_t_cdf", -1.5, "Infinity") == pytest.approx(
-        stats.norm.cdf(-1.5), rel=1e-14
-    )
+    assert one(stats_functions, "student_t_cdf", -1.5, "Infinity") == pytest.approx(stats.norm.cdf(-1.5), rel=1e-14)
     assert one(stats_functions, "student_t_cdf", 0, 3) == 0.5
     assert np.isnan(one(stats_functions, "student_t_cdf", 1, 0))
 
@@ -304,23 +295,17 @@ def test_student_t(stats_functions):
 def test_worked_intervals_and_tails(stats_functions, case):
     x, n, target, wilson, exact, p_met, p_not_met, _ = WORKED[case]
     assert np.round(100 * np.array(one(stats_functions, "wilson", x, n, 0.05)), 4).tolist() == list(wilson)
-    assert np.round(100 * np.array(one(stats_functions, "clopper_pearson", x, n, 0.05)), 4).tolist() == list(
-        exact
-    )
+    assert np.round(100 * np.array(one(stats_functions, "clopper_pearson", x, n, 0.05)), 4).tolist() == list(exact)
     # In failures, as the study states them: F <= f is X >= x.
     assert one(stats_functions, "binomial_upper_tail", x, n, target / 100) == pytest.approx(p_met, abs=5e-6)
-    assert one(stats_functions, "binomial_lower_tail", x, n, target / 100) == pytest.approx(
-        p_not_met, abs=5e-6
-    )
+    assert one(stats_functions, "binomial_lower_tail", x, n, target / 100) == pytest.approx(p_not_met, abs=5e-6)
 
 
 def test_clopper_pearson_against_scipy(stats_functions):
     rng = np.random.default_rng(10)
     n = rng.choice([1, 5, 30, 183, 1_500, 20_000, 100_000], 800)
     x = np.clip(np.floor(rng.random(800) ** 0.03 * (n + 1)), 0, n)
-    x = np.where(
-        rng.random(800) < 0.3, np.maximum(x * rng.random(800), np.minimum(x, 0.2)), x
-    )  # fractional ones
+    x = np.where(rng.random(800) < 0.3, np.maximum(x * rng.random(800), np.minimum(x, 0.2)), x)  # fractional ones
     alpha = rng.choice([0.05, 0.002, 0.2], 800)
     got = column(stats_functions, "clopper_pearson", x, n, alpha)
     low = np.where(x == 0, 0, stats.beta.ppf(alpha / 2, np.maximum(x, 1e-3), n - x + 1))
@@ -812,7 +797,5 @@ def test_parallel_workers_give_the_same(stats_functions):
         ).fetchone()[0][0]["Plan"]
         assert plan["Node Type"] == "Gather"
         assert plan["Workers Launched"] > 0
-        assert "student_t_quantile" in str(
-            plan["Plans"][0]["Output"]
-        )  # computed by the workers, not above them
+        assert "student_t_quantile" in str(plan["Plans"][0]["Output"])  # computed by the workers, not above them
         assert stats_functions.execute(query).fetchone()[0] == alone

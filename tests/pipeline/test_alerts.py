@@ -272,9 +272,7 @@ def test_a_long_digest_is_cut(connection: psycopg.Connection, source: Source, re
 
 
 @pytest.mark.parametrize("room", [140, 160, 700, 2048, 8000])
-def test_a_digest_fits_its_channel_in_bytes(
-    connection: psycopg.Connection, source: Source, room: int
-) -> None:
+def test_a_digest_fits_its_channel_in_bytes(connection: psycopg.Connection, source: Source, room: int) -> None:
     opened = []
     for number in range(30):
         alert = alerts.rejected_delivery(
@@ -290,9 +288,7 @@ def test_a_digest_fits_its_channel_in_bytes(
 # ------------------------------------------------------------------------------------------ told once
 
 
-def test_the_same_problem_is_one_alert(
-    connection: psycopg.Connection, source: Source, receiver: Receiver
-) -> None:
+def test_the_same_problem_is_one_alert(connection: psycopg.Connection, source: Source, receiver: Receiver) -> None:
     alert = _rejected(connection, source, 1)
     deliver(connection, urls=receiver.url)
     again = alerts.rejected_delivery(
@@ -301,9 +297,7 @@ def test_the_same_problem_is_one_alert(
     assert again.fingerprint == alert.fingerprint == "rejected/food_spot_checks/1"
     open_alert(connection, again)
     connection.commit()
-    row = connection.execute(
-        "select count(*), min(evidence #>> '{rules,food.result_known}') from ops.alert"
-    ).fetchone()
+    row = connection.execute("select count(*), min(evidence #>> '{rules,food.result_known}') from ops.alert").fetchone()
     connection.commit()
     assert row == (1, "41")
     assert deliver(connection, urls=receiver.url) == Delivered()
@@ -315,9 +309,7 @@ def test_an_alert_lives_and_dies_with_its_transaction(
 ) -> None:
     open_alert(
         connection,
-        alerts.refused_delivery(
-            source, delivery_id=_delivery(connection, 1), file_uri="a.csv", codes=["empty"]
-        ),
+        alerts.refused_delivery(source, delivery_id=_delivery(connection, 1), file_uri="a.csv", codes=["empty"]),
     )
     # A sender inside the transaction would tell of a verdict that may be rolled back.
     with pytest.raises(RuntimeError, match="commit first"):
@@ -447,9 +439,7 @@ def test_no_channel_keeps_alerts_but_not_for_a_year(
         _rejected(connection, source, number)
     assert deliver(connection, urls=" ") == Delivered(waiting=5)
     # 1: long in the air for a channel that was down. 4: long ago, and nobody was listening then.
-    connection.execute(
-        "update ops.alert set opened_at = now() - interval '1 year' where delivery_id in (1, 4)"
-    )
+    connection.execute("update ops.alert set opened_at = now() - interval '1 year' where delivery_id in (1, 4)")
     connection.commit()
     assert deliver(connection, urls=receiver.url) == Delivered(sent=4)
     row = connection.execute("select array_agg(delivery_id) from ops.alert where sent_at is null").fetchone()

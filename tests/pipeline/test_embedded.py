@@ -258,9 +258,7 @@ def test_root_in_a_closed_directory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(embedded, "SYSTEM_DIRECTORY", elsewhere)
     # The programs as well: an environment below /root.
     real = Server._reaches
-    monkeypatch.setattr(
-        Server, "_reaches", staticmethod(lambda a, path: path.name != "postgres" and real(a, path))
-    )
+    monkeypatch.setattr(Server, "_reaches", staticmethod(lambda a, path: path.name != "postgres" and real(a, path)))
     server = Server(closed / "cluster")
     server.start()
     keep_a_row(server)

@@ -171,7 +171,10 @@ def test_every_rule_on_marts(warehouse: Installation) -> None:
                 )
             )
         )
-        rows = [{}, *({"indicator_id": f"{code}-{n}"} | row for code, bads in bad.items() for n, row in enumerate(bads))]
+        rows = [
+            {},
+            *({"indicator_id": f"{code}-{n}"} | row for code, bads in bad.items() for n, row in enumerate(bads)),
+        ]
         for row in rows:
             connection.execute(
                 "insert into marts_next.mart_target_tracking select * from"
@@ -236,9 +239,7 @@ def broken_rules() -> list[Any]:
 
 
 @pytest.mark.parametrize("rule", broken_rules())
-def test_a_broken_rule_decides_nothing(
-    warehouse: Installation, monkeypatch: pytest.MonkeyPatch, rule: Any
-) -> None:
+def test_a_broken_rule_decides_nothing(warehouse: Installation, monkeypatch: pytest.MonkeyPatch, rule: Any) -> None:
     warehouse.put(FOOD, "2021/a.csv", FILE, "issued_on: 2021-07-01\n")
     with monkeypatch.context() as patched:
         patched.setattr(suite(FOOD), "ROW_RULES", [*suite(FOOD).ROW_RULES, rule])

@@ -147,12 +147,8 @@ def test_airflow_lives_and_dies_as_we_say(own_state: Path) -> None:
         run_id = client.trigger("tiny", {"why": "test"})
         assert finished(client, "tiny", run_id) == "success"
         assert client.run("tiny", run_id)["conf"] == {"why": "test"}
-        assert [(t["task_id"], t["state"]) for t in client.task_instances("tiny", run_id)] == [
-            ("work", "success")
-        ]
-        seen = client._call(
-            "GET", f"/api/v2/dags/tiny/dagRuns/{run_id}/taskInstances/work/xcomEntries/return_value"
-        )
+        assert [(t["task_id"], t["state"]) for t in client.task_instances("tiny", run_id)] == [("work", "success")]
+        seen = client._call("GET", f"/api/v2/dags/tiny/dagRuns/{run_id}/taskInstances/work/xcomEntries/return_value")
         value = seen["value"] if isinstance(seen["value"], dict) else json.loads(seen["value"])
         assert value == {
             "warehouse": hashlib.sha256(Credentials().all()["BAOTU_EMBEDDED_URL"].encode()).hexdigest(),
@@ -179,9 +175,7 @@ def test_airflow_lives_and_dies_as_we_say(own_state: Path) -> None:
     assert "Running the API server" in said_aloud[str(services.log_path("api-server"))]
     assert any("scheduler" in line for line in said_aloud.values())
     secrets = {name: value for name, value in Credentials().all().items() if not name.endswith("_URL")}
-    assert not [
-        (name, where) for name, value in secrets.items() for where in said_aloud if value in said_aloud[where]
-    ]
+    assert not [(name, where) for name, value in secrets.items() for where in said_aloud if value in said_aloud[where]]
     assert (home / "passwords.json").stat().st_mode & 0o777 == 0o600
     assert home.stat().st_mode & 0o777 == 0o700
 
@@ -243,13 +237,9 @@ def test_processes_are_found_without_any_record(own_state: Path) -> None:
     assert lost.wait(5) == -signal.SIGKILL
 
 
-def test_a_proxy_of_the_site_is_not_asked_for_this_machine(
-    own_state: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_proxy_of_the_site_is_not_asked_for_this_machine(own_state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BAOTU_WAREHOUSE_URL", "postgresql://u:p@127.0.0.1:1/w")
-    monkeypatch.setenv(
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", "postgresql://a:p@127.0.0.1:1/a?sslmode=require"
-    )
+    monkeypatch.setenv("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", "postgresql://a:p@127.0.0.1:1/a?sslmode=require")
     monkeypatch.setenv("NO_PROXY", "intranet.example")
     settings.cache_clear()
     environment = services.airflow_environment(8090, dags=Path("/somewhere"))
@@ -258,8 +248,7 @@ def test_a_proxy_of_the_site_is_not_asked_for_this_machine(
     for name in ("CORE__EXECUTION_API_SERVER_URL", "API__BASE_URL", "API__PORT"):
         assert "8090" in environment[f"AIRFLOW__{name}"]
     assert (
-        environment["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"]
-        == "postgresql+psycopg2://a:p@127.0.0.1:1/a?sslmode=require"
+        environment["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] == "postgresql+psycopg2://a:p@127.0.0.1:1/a?sslmode=require"
     )
 
 
@@ -274,9 +263,7 @@ def test_metadata_beside_a_warehouse_of_ones_own(
             connection.execute(statement.encode())
 
     try:
-        with pytest.raises(
-            ServiceError, match=r"no CREATEDB.*AIRFLOW__DATABASE__SQL_ALCHEMY_CONN.*CREATE DATABASE"
-        ):
+        with pytest.raises(ServiceError, match=r"no CREATEDB.*AIRFLOW__DATABASE__SQL_ALCHEMY_CONN.*CREATE DATABASE"):
             services.metadata_url()
         administer("alter role baotu createdb")
         made = services.metadata_url()

@@ -79,7 +79,9 @@ def problems(rule: Any) -> list[str]:
     if not meta.get("en") or CHINESE.search(meta.get("en", "")):
         found.append("no English text")
     if stated & {"mostly", "row_condition", "condition_parser"}:
-        found.append("mostly judges the run and not the delivery; of a row_condition the failing-row query knows nothing")
+        found.append(
+            "mostly judges the run and not the delivery; of a row_condition the failing-row query knows nothing"
+        )
     kind = type(rule).__name__
     if kind not in SOUND:
         return [*found, f"{kind} has no sound failing-row query"]

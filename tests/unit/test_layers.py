@@ -266,7 +266,12 @@ def tracked() -> list[Path]:
 def of_this_machine(text: str) -> list[str]:
     """Places that only the author has: directories of a machine, hosts of a package index."""
     here = [re.escape(str(place)) + r"\b" for place in (PROJECT, sys.prefix)]
-    hosts = [r"(?:pypi\.|test\.pypi\.)[a-z]+", r"pythonhosted\.org", r"mirrors?\.[a-z]+\.[a-z]+", r"index-url[= ]+http\S+"]
+    hosts = [
+        r"(?:pypi\.|test\.pypi\.)[a-z]+",
+        r"pythonhosted\.org",
+        r"mirrors?\.[a-z]+\.[a-z]+",
+        r"index-url[= ]+http\S+",
+    ]
     return [
         found.group() for found in re.finditer("|".join([r"(?<![\w.-])/(?:work|root|Users)/\w+", *here, *hosts]), text)
     ]

@@ -127,9 +127,7 @@ def counts(passed: int, judged: int, target: int = 98) -> dict[str, Any]:
         "gap": value - target,
         "is_attained": 100 * passed >= target * judged,
         "interval_low": Decimal(str(100 * beta.ppf(0.025, passed, judged - passed + 1))),
-        "interval_high": Decimal(str(100 * beta.ppf(0.975, passed + 1, judged - passed)))
-        if passed < judged
-        else 100,
+        "interval_high": Decimal(str(100 * beta.ppf(0.975, passed + 1, judged - passed))) if passed < judged else 100,
     }
 
 
@@ -137,9 +135,7 @@ def quarter(year: int, number: int, **given: Any) -> dict[str, Any]:
     start = date(year, 3 * number - 2, 1)
     end = date(year + number // 4, 3 * number % 12 + 1, 1) - timedelta(days=1)
     given = {"period_label_zh": f"{year}年第{'一二三四'[number - 1]}季度"} | given
-    return row(
-        year=year, period_type="quarter", period_start_on=start, period_end_on=end, verdict="pending", **given
-    )
+    return row(year=year, period_type="quarter", period_start_on=start, period_end_on=end, verdict="pending", **given)
 
 
 def demo_rows() -> list[dict[str, Any]]:
@@ -178,11 +174,7 @@ def demo_rows() -> list[dict[str, Any]]:
         ("FOOD_SUPERVISION", 11210, 11641),
         ("FOOD_SUPERVISION_EXCL_TABLEWARE", 10390, 10641),
     ):
-        rows.append(
-            row(
-                year=2022, measure_code=code, is_headline=False, verdict="not_applicable", **counts(passed, n)
-            )
-        )
+        rows.append(row(year=2022, measure_code=code, is_headline=False, verdict="not_applicable", **counts(passed, n)))
     for year, value, error, verdict, light in (
         (2020, "86.412", "0.62", "not_met_proven", "red"),
         (2021, "87.3315", "0.55", "not_met_proven", "red"),
@@ -238,11 +230,7 @@ def words(element: ElementTree.Element) -> str:
 
 def test_each_indicator_is_chosen_and_surrounded() -> None:
     i07, i11, q03 = demo().entries
-    assert (
-        q03.current
-        and q03.current["period_label_zh"] == "2022年"
-        and q03.current["data_status"] == "provisional"
-    )
+    assert q03.current and q03.current["period_label_zh"] == "2022年" and q03.current["data_status"] == "provisional"
     assert [year["period_label_zh"] for year in q03.years] == ["2022年", "2021年", "2020年"]
     assert [other["measure_code"] for other in q03.companions] == [
         "FOOD_SUPERVISION",
@@ -275,9 +263,7 @@ def test_other_divisions_and_past_views_do_not_stand_for_the_city() -> None:
 def test_newer_definition_leads_and_the_older_stands_beside() -> None:
     rows = [row(definition_version=9), row(definition_version=10)]
     entry = Scorecard.from_rows(rows, [Q03, Q03 | {"definition_version": 10}]).entries[0]
-    assert (
-        entry.current and entry.current["definition_version"] == 10 == entry.indicator["definition_version"]
-    )
+    assert entry.current and entry.current["definition_version"] == 10 == entry.indicator["definition_version"]
     assert [other["definition_version"] for other in entry.companions] == [9]
 
 
@@ -359,11 +345,7 @@ def test_provisional_shows_both_bounds_and_hollow_points() -> None:
 
 def test_quarantine_shows_its_worst_case_unflattered() -> None:
     for text in (words(parsed(demo())), demo().text()):
-        assert (
-            "97.997 %" in text
-            and "9 quarantined" in text
-            and "即不达标" in text.replace("\n", "").replace(" ", "")
-        )
+        assert "97.997 %" in text and "9 quarantined" in text and "即不达标" in text.replace("\n", "").replace(" ", "")
 
 
 def test_assumption_caveat_source_and_trace_are_on_the_page() -> None:
@@ -408,8 +390,7 @@ def test_no_line_is_drawn_from_one_measure_to_another() -> None:
     reported = row(year=2022, measure_code="NOVEL", value_basis="reported", **counts(985, 1000))
     parted = Scorecard.from_rows([*rows, reported], [Q03])
     drawn = [
-        [len(str(line.get("points")).split()) for line in parsed(card).iter("polyline")]
-        for card in (joined, parted)
+        [len(str(line.get("points")).split()) for line in parsed(card).iter("polyline")] for card in (joined, parted)
     ]
     assert drawn == [[3, 3], [2, 2]]
     assert "line broken: another measure" in words(parsed(parted))
@@ -418,9 +399,7 @@ def test_no_line_is_drawn_from_one_measure_to_another() -> None:
 def test_page_names_its_publication_and_says_when_a_newer_one_is_held() -> None:
     assert "2023-01-09 09:30" in words(parsed(demo())), "Beijing time"
     assert "暂缓" not in words(parsed(demo()))
-    held = Scorecard.from_rows(
-        demo_rows(), [Q03], PUBLICATION | {"held_since": datetime(2023, 2, 1, tzinfo=UTC)}
-    )
+    held = Scorecard.from_rows(demo_rows(), [Q03], PUBLICATION | {"held_since": datetime(2023, 2, 1, tzinfo=UTC)})
     assert "自 2023-02-01 08:00 起暂缓" in words(parsed(held)) and "暂缓" in held.text()
 
 
@@ -461,9 +440,7 @@ def test_hostile_text_stays_text() -> None:
     bad = "<script>alert(1)</script>\"'&]]> [bold red]x[/] \x1b[31m \x00 \u202eevil {{ 7*7 }}"
     indicator = {name: bad if name.endswith(("_zh", "_en")) else value for name, value in Q03.items()}
     given: dict[str, Any] = {"measure_code": bad, "period_label_zh": bad, "estimator": bad, "verdict": bad}
-    card = Scorecard.from_rows(
-        [row(**given, **counts(99, 100))], [indicator], PUBLICATION | {"code_version": bad}
-    )
+    card = Scorecard.from_rows([row(**given, **counts(99, 100))], [indicator], PUBLICATION | {"code_version": bad})
     page = card.html()
     assert not list(ElementTree.fromstring(page).iter("script")) and "<script" not in page
     assert "{{ 7*7 }}" in page and "[bold red]" in card.text()
@@ -478,9 +455,7 @@ def test_json_is_the_marts_current_rows_without_loss() -> None:
     assert len(card.json()) == len(demo_rows())
     again = json.loads(card.json_text(), parse_float=Decimal)
     assert again == card.json()
-    year = next(
-        found for found in again if found["indicator_id"] == "Q03" and found["period_label_zh"] == "2020年"
-    )
+    year = next(found for found in again if found["indicator_id"] == "Q03" and found["period_label_zh"] == "2020年")
     assert year["value"] == Decimal(100 * 5208) / Decimal(5305) and year["period_end_on"] == "2020-12-31"
     assert (
         Scorecard.from_rows([], []).json_text() == "[\n\n]\n"
