@@ -10,7 +10,7 @@ export SCARF_NO_ANALYTICS := 1
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export GX_ANALYTICS_ENABLED := false
 
-.PHONY: help venv demo up down status test lint docs clean lock
+.PHONY: help venv demo up down status test faults lint docs clean lock
 
 help: ## What can be made
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' $(MAKEFILE_LIST)
@@ -39,8 +39,11 @@ down: venv ## Stop everything; data is kept
 status: venv ## What runs, what is published, what waits
 	@$(BAOTU) status
 
-test: venv ## Every test that needs nothing but the lock
+test: venv ## Unit, DAG, dbt and pipeline tests, the whole way under the scheduler among them
 	@$(VENV)/bin/python -m pytest
+
+faults: venv ## Processes killed in the middle, loaders at once; and formulas and truth on PostgreSQL 16
+	@$(VENV)/bin/python -m pytest tests/faults
 	@BAOTU_TEST_PG=16 $(VENV)/bin/python -m pytest tests/dbt tests/pipeline/test_truth.py
 
 lint: venv ## ruff, mypy, sqlfluff
