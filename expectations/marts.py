@@ -36,7 +36,7 @@ TARGET_TRACKING = [
         "select mart.indicator_id, mart.period_start_on from mart "
         "inner join lateral (select published.value, published.data_status from ops.published_value as published "
         "where published.indicator_id = mart.indicator_id and published.measure_code = mart.measure_code "
-        "and published.definition_version = mart.definition_version "
+        "and published.definition_version = mart.definition_version and published.value_basis = mart.value_basis "
         "and published.period_type = mart.period_type and published.period_start_on = mart.period_start_on "
         "order by published.publication_id desc limit 1) as seen on true "
         "where mart.is_current and mart.is_headline and mart.period_type = 'year' "

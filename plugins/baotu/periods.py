@@ -1,4 +1,7 @@
-"""Periods as offices write them: a year, a quarter, a month."""
+"""Periods as offices write them: a year, a half-year, a quarter, a month.
+
+`stats.parse_period` reads the same in a cell; a test holds the two to one table of cases.
+"""
 
 import re
 import unicodedata
@@ -9,8 +12,11 @@ from typing import NamedTuple
 _SHAPES = (
     ("month", re.compile(r"(?P<year>20\d\d)(?:年|[-_./])(?P<number>1[0-2]|0?[1-9])(?:月份?)?(?:月)?")),
     ("quarter", re.compile(r"(?P<year>20\d\d)年?[-_ ]?(?:Q|第)?(?P<number>[1-4一二三四])(?:季度|季)?", re.IGNORECASE)),
+    ("half", re.compile(r"(?P<year>20\d\d)年?[-_ ]?(?:H(?P<number>[12])|(?P<name>[上下])半年)(?:度)?", re.IGNORECASE)),
     ("year", re.compile(r"(?P<year>20\d\d)年?(?:度)?")),
 )
+#: Months of one part of a year.
+_MONTHS = {"month": 1, "quarter": 3, "half": 6}
 _DIGITS = {"一": 1, "二": 2, "三": 3, "四": 4}
 
 
@@ -23,7 +29,7 @@ class Period(NamedTuple):
 
 
 def parse_period(text: str) -> Period | None:
-    """2021, 2021年, 2021Q3, 2021年第3季度, 2021-08, 2021年8月; anything else (an issue's number, 第8期) is None."""
+    """2021, 2021年, 2019H2, 2019年下半年, 2021Q3, 2021年第3季度, 2021-08, 2021年8月; anything else (第8期) is None."""
     normal = "".join(unicodedata.normalize("NFKC", text).split())
     for period_type, shape in _SHAPES:
         found = shape.fullmatch(normal)
@@ -32,7 +38,9 @@ def parse_period(text: str) -> Period | None:
         year = int(found["year"])
         if period_type == "year":
             return Period("year", date(year, 1, 1), date(year, 12, 31))
-        number = _DIGITS.get(found["number"]) or int(found["number"])
-        first, last = (number, number) if period_type == "month" else (3 * number - 2, 3 * number)
+        text_of_number = found["number"] or {"上": "1", "下": "2"}[found["name"]]
+        number = _DIGITS.get(text_of_number) or int(text_of_number)
+        last = number * _MONTHS[period_type]
+        first = last - _MONTHS[period_type] + 1
         return Period(period_type, date(year, first, 1), date(year, last, monthrange(year, last)[1]))
     return None

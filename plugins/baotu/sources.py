@@ -188,6 +188,9 @@ class Source(_Strict):
     """One `dags/sources/<source>.yml`."""
 
     id: Name
+    #: A source whose columns, meta keys, groups and title patterns hold here too, where this file does not say
+    #: otherwise; see `_inherit`.
+    like: Name | None = None
     label_zh: Text
     label_en: Text
     owner: Text
@@ -492,6 +495,8 @@ def read_source(path: Path) -> Source:
         raise SourceError(f"{shown}: not valid YAML: {error}") from None
     if not isinstance(data, dict):
         raise SourceError(f"{shown}: found {type(data).__name__}, expected a mapping of keys")
+    if "like" in data:
+        data = _inherit(data, path, shown)
     try:
         # By way of JSON, because strict validation takes JSON's lists for tuples but not Python's.
         source = Source.model_validate_json(json.dumps(data, default=str), strict=True)
@@ -500,6 +505,22 @@ def read_source(path: Path) -> Source:
     if source.id != path.stem:
         raise SourceError(f"{shown}: id: found {source.id!r}, expected {path.stem!r}, the file's name")
     return source
+
+
+def _inherit(data: dict[str, Any], path: Path, shown: Path) -> dict[str, Any]:
+    """What a file leaves to the source that it is like: single columns and meta keys, and the lists it has not.
+
+    One step only: the other source is like none.
+    """
+    other = path.with_name(f"{data['like']}.yml")
+    if other == path or not other.is_file():
+        raise SourceError(f"{shown}: like: found {data['like']!r}, expected another source of {path.parent.name}/")
+    base = yaml.load(other.read_text(encoding="utf-8"), Loader=_Loader)
+    if "like" in base:
+        raise SourceError(f"{shown}: like: {data['like']!r} is itself like {base['like']!r}, expected one that is not")
+    lists = {key: base[key] for key in ("required_any", "title_patterns", "layouts") if key in base}
+    merged = {key: base.get(key, {}) | (data.get(key) or {}) for key in ("columns", "meta_keys")}
+    return lists | data | merged
 
 
 _MODELS: dict[str, type[BaseModel]] = {

@@ -1,6 +1,6 @@
 """From a published number back to the files and rows behind it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -80,6 +80,14 @@ _SAMPLES = """
         and sample.known_from_on <= %(known_at)s
         and (sample.known_before_on is null or sample.known_before_on > %(known_at)s)
 """
+_SUMMARIES = """
+    from core.summary_measure as summary
+    where summary.measure_code = %(measure)s
+        and summary.period_start_on >= %(start)s
+        and summary.period_end_on <= least(%(end)s::date, %(as_of)s)
+        and summary.known_from_on <= %(known_at)s
+        and (summary.known_before_on is null or summary.known_before_on > %(known_at)s)
+"""
 _RESPONSES = """
     from core.fct_survey_response as response
     where response.in_scope
@@ -124,6 +132,8 @@ def trace(
         "limit": limit,
     }
     is_rate = number["numerator"] is not None or indicator_id.startswith("Q")
+    if is_rate and number["value_basis"] == "reported":
+        return _of_summaries(cursor, number, asked, limit)
     if is_rate:
         counts = "count(*) filter (where final_result = 'pass') as numerator, count(*) filter (where is_judged)"
         body, key = _SAMPLES, "sample"
@@ -132,24 +142,93 @@ def trace(
         body, key = _RESPONSES + _SHOWN, "response"
     total = cursor.execute(f"select {counts} as denominator {body}", asked).fetchone()
     assert total is not None
-    deliveries = cursor.execute(
-        f"select counted.*, delivery.file_uri, delivery.file_sha256, delivery.status, delivery.issued_on,"
-        f" regexp_replace(delivery.file_uri, '^.*/', '') as file_name"
-        f" from (select {key}.delivery_id, {counts} as denominator {body} group by {key}.delivery_id) as counted"
-        f" inner join ops.delivery as delivery using (delivery_id) order by delivery.issued_on, delivery_id",
-        asked,
+    counted = cursor.execute(
+        f"select {key}.delivery_id, {counts} as denominator {body} group by {key}.delivery_id", asked
     ).fetchall()
-    for delivery in deliveries:
+    rows = (
+        _sample_rows(cursor, asked, all_rows, number["source_id"])
+        if is_rate
+        else _response_rows(cursor, asked, all_rows)
+    )
+    return Trace(
+        number,
+        total["numerator"],
+        total["denominator"],
+        _applied_since(cursor, number),
+        _deliveries(cursor, counted),
+        rows,
+    )
+
+
+def _applied_since(cursor: psycopg.Cursor[dict[str, Any]], number: dict[str, Any]) -> list[int]:
+    found = cursor.execute(
+        "select delivery_id from ops.applied_delivery where build_id > %s order by 1", (number["publication_id"],)
+    ).fetchall()
+    return [row["delivery_id"] for row in found]
+
+
+def _deliveries(cursor: psycopg.Cursor[dict[str, Any]], counted: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What each delivery contributes, with its file and where the archive keeps it."""
+    about = cursor.execute(
+        "select delivery_id, file_uri, file_sha256, status, issued_on, regexp_replace(file_uri, '^.*/', '')"
+        " as file_name from ops.delivery where delivery_id = any(%s) order by issued_on, delivery_id",
+        ([row["delivery_id"] for row in counted],),
+    ).fetchall()
+    contributed = {row["delivery_id"]: row for row in counted}
+    for delivery in about:
+        delivery |= contributed[delivery["delivery_id"]]
         try:
             delivery["archive"] = str(archive_path(delivery["file_sha256"]))
         except FileNotFoundError:
             delivery["archive"] = f"不在 {settings().archive_url} · not found there"
-    rows = _sample_rows(cursor, asked, all_rows) if is_rate else _response_rows(cursor, asked, all_rows)
-    since = cursor.execute(
-        "select delivery_id from ops.applied_delivery where build_id > %s order by 1", (number["publication_id"],)
+    return about
+
+
+def _of_summaries(
+    cursor: psycopg.Cursor[dict[str, Any]], number: dict[str, Any], asked: dict[str, Any], limit: int
+) -> Trace:
+    """A reported number: the lines that were counted, and those left out because a wider or less divided one holds
+    them. Chosen here anew, so that the recount can contradict the mart."""
+    lines = cursor.execute(
+        "select delivery_id, part, file_row, period_start_on, period_end_on, tested_count, passed_count,"
+        " coalesce(category_text, scope_text, '合计') as what,"
+        " 2 * (not is_whole_city)::integer + (category_code is not null)::integer as divided"
+        f" {_SUMMARIES} order by delivery_id, row_no",
+        asked,
     ).fetchall()
+
+    def outranks(other: dict[str, Any], line: dict[str, Any]) -> bool:
+        ours, theirs = (x["period_end_on"] - x["period_start_on"] for x in (line, other))
+        overlaps = (
+            other["period_start_on"] <= line["period_end_on"] and other["period_end_on"] >= line["period_start_on"]
+        )
+        return bool(overlaps and (theirs > ours or (theirs == ours and other["divided"] < line["divided"])))
+
+    by_delivery: dict[int, dict[str, Any]] = {}
+    rows = []
+    for line in lines:
+        is_counted = not any(outranks(other, line) for other in lines)
+        if is_counted:
+            sums = by_delivery.setdefault(
+                line["delivery_id"], {"delivery_id": line["delivery_id"], "numerator": 0, "denominator": 0}
+            )
+            sums["denominator"] += line["tested_count"]
+            known = None not in (sums["numerator"], line["passed_count"])
+            sums["numerator"] = sums["numerator"] + line["passed_count"] if known else None
+        told = (
+            line["tested_count"] if line["passed_count"] is None else f"{line['passed_count']}/{line['tested_count']}"
+        )
+        outcome = f"{told} {'计入 counted' if is_counted else '已含于合计 within a total'}"
+        rows.append(line | {"key": str(line["period_start_on"]), "outcome": outcome})
+    parts = list(by_delivery.values())
+    passed = [part["numerator"] for part in parts]
     return Trace(
-        number, total["numerator"], total["denominator"], [row["delivery_id"] for row in since], deliveries, rows
+        number,
+        None if None in passed else sum(passed, Decimal(0)),
+        sum((part["denominator"] for part in parts), Decimal(0)),
+        _applied_since(cursor, number),
+        _deliveries(cursor, parts),
+        rows[:limit],
     )
 
 
@@ -157,11 +236,13 @@ def _number(
     cursor: psycopg.Cursor[dict[str, Any]], indicator_id: str, period: Period, measure_code: str | None
 ) -> dict[str, Any]:
     found = cursor.execute(
-        "select tracking.*, indicator.name_zh, indicator.name_en from marts.mart_target_tracking as tracking"
+        "select tracking.*, indicator.name_zh, indicator.name_en, indicator.source_id from marts.mart_target_tracking as tracking"
         " inner join marts.dim_indicator as indicator using (indicator_id, definition_version)"
         " where tracking.indicator_id = %(indicator)s and tracking.is_current"
         " and tracking.period_type = %(type)s and tracking.period_start_on = %(start)s"
-        " and (tracking.measure_code = %(measure)s or (%(measure)s::text is null and tracking.is_headline))",
+        " and (tracking.measure_code = %(measure)s or (%(measure)s::text is null and tracking.is_headline))"
+        # Both bases of a measure may be published: samples before summaries.
+        " order by tracking.value_basis limit 1",
         {
             "indicator": indicator_id,
             "type": period.period_type,
@@ -185,7 +266,9 @@ def _number(
     )
 
 
-def _sample_rows(cursor: psycopg.Cursor[dict[str, Any]], asked: dict[str, Any], all_rows: bool) -> list[dict[str, Any]]:
+def _sample_rows(
+    cursor: psycopg.Cursor[dict[str, Any]], asked: dict[str, Any], all_rows: bool, source: str
+) -> list[dict[str, Any]]:
     """From staging, because a quarantined row is in no fact; part and row are those of the file."""
     wanted = "" if all_rows else "and sample.final_result is distinct from 'pass'"
     return cursor.execute(
@@ -195,7 +278,7 @@ def _sample_rows(cursor: psycopg.Cursor[dict[str, Any]], asked: dict[str, Any], 
         " coalesce(chosen.final_result, chosen.unjudged_reason) as outcome,"
         " coalesce((select string_agg(held.rule, ', ') from quarantine.row as held where held.delivery_id ="
         " staged.delivery_id and held.row_no = staged.row_no and held.resolved_at is null), staged.item_name) as what"
-        " from chosen inner join staging.stg_food_spot_checks as staged using (sample_id, delivery_id)"
+        f" from chosen inner join staging.stg_{source} as staged using (sample_id, delivery_id)"
         " order by staged.delivery_id, staged.row_no limit %(limit)s",
         asked,
     ).fetchall()

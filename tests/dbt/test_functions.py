@@ -1,7 +1,9 @@
 """The functions of schema `stats` against oracles that share no code with them: scipy, python-stdnum, and the
 worked examples of the domain study, whose numbers stand here."""
 
+from datetime import date
 from decimal import Decimal
+from fractions import Fraction
 
 import numpy as np
 import psycopg
@@ -10,6 +12,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from scipy import special, stats
 from stdnum.cn import uscc
+
+from baotu.periods import parse_period
 
 ALPHABET = "0123456789ABCDEFGHJKLMNPQRTUWXY"
 WEIGHTS = [1, 3, 9, 27, 19, 26, 16, 17, 20, 29, 25, 13, 8, 24, 10, 30, 28]
@@ -136,6 +140,13 @@ def test_every_function_is_immutable_and_parallel_safe(stats_functions):
         ("clean_text", "value text", "text", True),
         ("parse_date", "value text", "date", True),
         ("parse_number", "value text", "numeric", True),
+        ("parse_period", "value text", "date[]", True),
+        (
+            "weighted_share_is_attained",
+            "weights numeric[], conforming numeric[], counted numeric[], target_pct numeric, operator text",
+            "boolean",
+            True,
+        ),
     ],
 )
 def test_the_contract(stats_functions, name, signature, returns, strict):
@@ -759,6 +770,80 @@ def test_no_numbers(stats_functions, written):
 
 
 # --- the planner --------------------------------------------------------------------------------------------------
+
+
+# What offices write, and its first and last day; baotu.periods reads the same in titles and sidecars.
+PERIODS = {
+    "2021": ("2021-01-01", "2021-12-31"),
+    "2021年度": ("2021-01-01", "2021-12-31"),
+    "2019H2": ("2019-07-01", "2019-12-31"),
+    "2019年下半年": ("2019-07-01", "2019-12-31"),
+    "2020年上半年": ("2020-01-01", "2020-06-30"),
+    "2021Q3": ("2021-07-01", "2021-09-30"),
+    "2021-q1": ("2021-01-01", "2021-03-31"),
+    "2021年第三季度": ("2021-07-01", "2021-09-30"),
+    "2021年一季度": ("2021-01-01", "2021-03-31"),
+    "2021年4季": ("2021-10-01", "2021-12-31"),
+    "2021-08": ("2021-08-01", "2021-08-31"),
+    "2020年2月": ("2020-02-01", "2020-02-29"),
+    "2021.2": ("2021-02-01", "2021-02-28"),
+    "２０２１年 １２月份": ("2021-12-01", "2021-12-31"),
+}
+NO_PERIODS = [
+    "2020年第8期",
+    "2021-13",
+    "2021年0月",
+    "2021年第5季度",
+    "三月",
+    "1999",
+    "2021年第3",
+    "20210801",
+    "2021年8月1日",
+    "",
+]
+
+
+@pytest.mark.parametrize("written", PERIODS)
+def test_periods(stats_functions, written):
+    wanted = [date.fromisoformat(day) for day in PERIODS[written]]
+    assert one(stats_functions, "parse_period", written) == wanted
+    assert list(parse_period(written)[1:]) == wanted
+
+
+@pytest.mark.parametrize("written", NO_PERIODS)
+def test_no_periods(stats_functions, written):
+    assert one(stats_functions, "parse_period", written) is None
+    assert parse_period(written) is None
+
+
+@PROPERTY
+@given(
+    st.lists(st.tuples(st.integers(1, 999), st.integers(1, 60), st.integers(0, 60)), min_size=1, max_size=8),
+    st.sampled_from(["96", "97.5", "98", "100", "0"]),
+    st.sampled_from([">=", ">"]),
+)
+@example([(15, 100, 97), (70, 200, 196), (15, 400, 396)], "98", ">=")
+@example([(15, 100, 97), (70, 200, 196), (15, 400, 396)], "98", ">")
+@example([(1, 3, 1), (1, 3, 2), (1, 3, 3)], "66.666666666666666666", ">=")
+def test_weighted_attainment_is_compared_in_fractions(stats_functions, strata, target, operator):
+    """.15 * 97/100 + .70 * 196/200 + .15 * 396/400 is exactly .98; thirds never end, and are compared all the same."""
+    strata = [(w, n, min(x, n)) for w, n, x in strata]
+    share = sum(Fraction(w * x, n) for w, n, x in strata) / sum(w for w, _, _ in strata)
+    wanted = 100 * share > Fraction(target) if operator == ">" else 100 * share >= Fraction(target)
+    columns = (
+        [Decimal(w) for w, _, _ in strata],
+        [Decimal(x) for _, _, x in strata],
+        [Decimal(n) for _, n, _ in strata],
+    )
+    assert one(stats_functions, "weighted_share_is_attained", *columns, Decimal(target), operator) is wanted
+
+
+def test_weighted_attainment_leaves_out_what_has_no_sample_or_no_weight(stats_functions):
+    call = "weighted_share_is_attained"
+    assert one(stats_functions, call, [1, 9, None], [1, 0, 0], [1, 0, 5], 100, ">=") is True
+    assert one(stats_functions, call, [], [], [], 98, ">=") is None
+    with pytest.raises(psycopg.errors.InvalidParameterValue):
+        one(stats_functions, call, [1], [1], [1], 98, "<=")
 
 
 def test_parallel_workers_give_the_same(stats_functions):

@@ -21,13 +21,22 @@ from tests.pipeline.conftest import Installation
 
 Row = dict[str, Any]
 FOOD, SURVEYS, WEIGHTS = "food_spot_checks", "satisfaction_surveys", "reference_weights"
+#: Spot checks share their rules, each source under its own letters.
+SPOT_CHECKS = {FOOD: "FSC", "agri_monitoring": "AGM", "industrial_spot_checks": "ISC"}
 
+#: A line of a summary table in which all is well: it needs no name of a product and no verdict.
+COUNTS: Row = {
+    "is_summary": True, "product_name": None, "final_result_code": None, "tested_count": 100, "passed_count": 98,
+    "failed_count": 2, "published_pass_rate_pct": 98, "published_rate_digits": 0, "category_code": None,
+}  # fmt: skip
 GOOD: dict[str, Row] = {
     FOOD: {
         "product_name": "面包", "record_domain": "domestic", "final_result_code": "pass", "sampled_on": "2021-05-03",
         "sampled_on_basis": "file", "issued_on": "2021-06-01", "is_sampled_on_readable": True,
         "has_surplus_fields": False, "is_producer_uscc_valid": True, "is_sampled_uscc_valid": True,
         "is_produced_on_readable": True, "sampling_kind": "evaluation", "division_basis": "file",
+        "is_summary": False, "in_scope": True, "category_code": "beverages", "are_counts_readable": True,
+        "is_period_readable": True,
     },
     SURVEYS: {
         "respondent_id": None, "response_id": "00000000-0000-0000-0000-000000000000", "industry_code": "retail",
@@ -53,6 +62,20 @@ BAD: dict[str, dict[str, list[Row]]] = {
         "FSC103": [{"is_produced_on_readable": False}] * 25,
         "FSC104": [{"sampling_kind": "unknown"}],
         "FSC105": [{"division_basis": "unknown"}],
+        "FSC007": [
+            COUNTS | {"are_counts_readable": False},
+            COUNTS | {"tested_count": None, "failed_count": None},
+            COUNTS | {"tested_count": 0, "passed_count": 0, "failed_count": 0},
+            COUNTS | {"passed_count": None, "failed_count": None, "published_pass_rate_pct": None},
+        ],
+        "FSC008": [
+            COUNTS | {"failed_count": 3},
+            COUNTS | {"passed_count": 101, "failed_count": None},
+            COUNTS | {"passed_count": 101, "failed_count": -1},
+            COUNTS | {"sampled_count": 99},
+        ],
+        "FSC009": [COUNTS | {"is_period_readable": False}, COUNTS | {"period_start_on": "2021-06-02"}],
+        "FSC106": [COUNTS | {"published_pass_rate_pct": 98.1, "published_rate_digits": 1}],
     },
     SURVEYS: {
         "SAT001": [{"is_answer_off_scale": True}] * 2,
@@ -78,6 +101,12 @@ BAD_DELIVERIES: dict[str, dict[str, list[Row]]] = {
     SURVEYS: {"SAT201": [{"scale_min": None, "scale_max": None}]},
     WEIGHTS: {},
 }
+for source, letters in SPOT_CHECKS.items():
+    GOOD[source] = GOOD[FOOD]
+    BAD[source] = {letters + code[3:]: rows for code, rows in BAD[FOOD].items()}
+    BAD_DELIVERIES[source] = {letters + code[3:]: rows for code, rows in BAD_DELIVERIES[FOOD].items()}
+    if source != FOOD:
+        BAD[source][f"{letters}010"] = [{"category_code": None}] * 2
 SOURCES = sorted(GOOD)
 
 
@@ -113,6 +142,8 @@ def test_every_row_rule(warehouse: Installation, source: str) -> None:
     assert {rule.meta["rule"] for rule in rules} == set(BAD[source]), "a rule without rows that fail it"
     # A good delivery repeats the keys of the bad one, as a correction does: that is no duplicate.
     planted: list[tuple[str | None, int, Row]] = [(None, 1, {}), (None, 1, {})]
+    if source in SPOT_CHECKS:
+        planted += [(None, 1, COUNTS), (None, 1, {"category_code": None, "in_scope": False})]
     planted += [(code, 2, row) for code, rows in BAD[source].items() for row in rows]
     planted += [(None, 3, rows[0]) for code, rows in BAD[source].items() if code in ("SAT101", "REF006")]
     with warehouse.connect() as connection:

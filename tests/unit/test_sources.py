@@ -403,3 +403,34 @@ def test_meta_errors(tastes: Source, given: dict[str, Any], words: list[str]) ->
 )
 def test_parse_date(text: str, found: datetime.date | None) -> None:
     assert sources.parse_date(text) == found
+
+
+def test_a_source_like_another_has_its_columns(tmp_path: Path) -> None:
+    """Single columns and meta keys are added or replaced, lists as a whole; labels and cadence are a file's own."""
+    written(tmp_path, MINIMAL)
+    own = {
+        key: MINIMAL[key] for key in ("label_zh", "label_en", "owner", "description_zh", "description_en", "cadence")
+    }
+    like = own | {
+        "id": "smells",
+        "like": "tastes",
+        "columns": {"dish": {"label_zh": "菜", "label_en": "Dish", "required": True}, "nose": {"label_zh": "鼻", "label_en": "Nose"}},
+        "meta_keys": {"rounds": "text"},
+    }  # fmt: skip
+    written(tmp_path, like, "smells.yml")
+    smells = load_source("smells", tmp_path)
+    assert set(smells.columns) == {"dish", "taste", "score", "nose"}
+    assert smells.columns["dish"].label_zh == "菜" and smells.columns["dish"].aliases == ()
+    assert smells.required_any == load_source("tastes", tmp_path).required_any
+    assert smells.meta_keys["rounds"].type == "text" and smells.meta_keys["index"].type == "number"
+    written(tmp_path, like | {"required_any": [["nose"]]}, "smells.yml")
+    assert load_source("smells", tmp_path).required_any == (("nose",),)
+
+
+@pytest.mark.parametrize("other", ["smells", "tatses", "sounds"])
+def test_a_source_is_like_one_that_stands_alone(tmp_path: Path, other: str) -> None:
+    written(tmp_path, MINIMAL)
+    written(tmp_path, MINIMAL | {"id": "sounds", "like": "tastes"}, "sounds.yml")
+    written(tmp_path, MINIMAL | {"id": "smells", "like": other}, "smells.yml")
+    with pytest.raises(SourceError, match=rf"like: .*'{other}'"):
+        load_source("smells", tmp_path)

@@ -1,8 +1,8 @@
 {{ config(
-    pre_hook="{{ forget_touched_keys('food_spot_checks', 'sample_id') }}",
+    pre_hook="{{ forget_touched_spot_checks('sample_id') }}",
     indexes=[
         {'columns': ['sample_id', 'delivery_id'], 'unique': true},
-        {'columns': ['sampling_kind', 'sampled_on']},
+        {'columns': ['sample_domain', 'sampling_kind', 'sampled_on']},
     ],
 ) }}
 
@@ -10,21 +10,24 @@ with quarantined as (
     {{ quarantined_rows() }}
 ),
 
+accepted as (
+    {{ accepted_spot_checks('sample_id') }}
+),
+
 staged as (
     select
-        staged.*,
+        accepted.*,
         quarantined.row_no is not null as is_quarantined
-    from {{ ref('stg_food_spot_checks') }} as staged
+    from accepted
     left join quarantined
-        on staged.delivery_id = quarantined.delivery_id and staged.row_no = quarantined.row_no
-    where staged.delivery_id = any({{ accepted_deliveries('food_spot_checks') }})
-    {{ only_touched_keys('food_spot_checks', 'sample_id') }}
+        on accepted.delivery_id = quarantined.delivery_id and accepted.row_no = quarantined.row_no
 ),
 
 described as (
     -- What all rows of a sample say alike: the first row that says it.
     select
         sample_id,
+        sample_domain,
         delivery_id,
         origin_id,
         issued_on,
@@ -50,7 +53,7 @@ described as (
             as {{ column }}{{ "," if not loop.last }}
         {% endfor %}
     from staged
-    group by sample_id, delivery_id, origin_id, issued_on
+    group by sample_id, sample_domain, delivery_id, origin_id, issued_on
 ),
 
 judged as (
@@ -72,7 +75,7 @@ select
     sample_id,
     delivery_id,
     origin_id,
-    'food' as sample_domain,
+    sample_domain,
     issued_on as known_from_on,
     -- Half-open; equal dates give an empty interval, so the later arrival counts.
     lead(issued_on) over (partition by sample_id order by issued_on, origin_id) as known_before_on,

@@ -1,5 +1,5 @@
 {{ config(
-    pre_hook="{{ forget_touched_keys('food_spot_checks', 'sample_id') }}",
+    pre_hook="{{ forget_touched_spot_checks('sample_id') }}",
     indexes=[
         {'columns': ['delivery_id', 'row_no', 'item_no'], 'unique': true},
         {'columns': ['sample_id']},
@@ -11,10 +11,7 @@ with quarantined as (
 ),
 
 staged as (
-    select *
-    from {{ ref('stg_food_spot_checks') }}
-    where delivery_id = any({{ accepted_deliveries('food_spot_checks') }})
-    {{ only_touched_keys('food_spot_checks', 'sample_id') }}
+    {{ accepted_spot_checks('sample_id') }}
 )
 
 select

@@ -4,6 +4,7 @@
 
 select
     sample.sample_id::text as sample_id,
+    sample.sample_domain::text as sample_domain,
     sample.sample_no::text as sample_no,
     sample.sampling_kind::text as sampling_kind,
     sample.sampled_on::date as sampled_on,
@@ -25,9 +26,10 @@ select
     sample.delivery_id::bigint as delivery_id,
     {{ publication_id() }} as publication_id
 from {{ ref('fct_sample') }} as sample
-cross join {{ ref('dim_indicator') }} as definition
+inner join {{ ref('pass_rate_measure') }} as measure
+    on sample.sample_domain = measure.sample_domain and measure.is_headline
+inner join {{ ref('dim_indicator') }} as definition on measure.indicator_id = definition.indicator_id
 where
-    definition.indicator_id = 'Q03'
-    and sample.final_result is distinct from 'pass'
+    sample.final_result is distinct from 'pass'
     and sample.known_from_on <= {{ known_at() }}
     and (sample.known_before_on is null or sample.known_before_on > {{ known_at() }})

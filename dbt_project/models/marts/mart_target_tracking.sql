@@ -5,10 +5,12 @@ with measure as (
     select
         measure_code,
         indicator_id,
-        'computed' as value_basis,
+        basis as value_basis,
         is_headline,
         'proportion' as kind
     from {{ ref('pass_rate_measure') }}
+    cross join unnest(array['computed', 'reported']) as basis
+    where basis = 'computed' or takes_summary
     union all
     select
         measure_code,
@@ -17,23 +19,6 @@ with measure as (
         is_headline,
         'mean' as kind
     from {{ ref('satisfaction_measure') }}
-),
-
-pass_rate as (
-    select
-        as_of_on,
-        known_at_on,
-        is_current,
-        period_type,
-        period_start_on,
-        measure_code,
-        sum(judged_count) as judged_count,
-        coalesce(sum(passed_count), 0) as passed_count,
-        coalesce(sum(contestable_count), 0) as contestable_count,
-        coalesce(sum(pending_count), 0) as pending_count,
-        coalesce(sum(quarantined_count), 0) as quarantined_count
-    from {{ ref('int_pass_rate_cell') }}
-    group by as_of_on, known_at_on, is_current, period_type, period_start_on, measure_code
 ),
 
 published_index as (
@@ -70,18 +55,31 @@ valued as (
             -- A wave's own published index is what attainment is judged by, where there is one.
             when measure.indicator_id = 'I07' and published.value is not null
                 then measure.measure_code = 'CSI_PUBLISHED'
-            else measure.is_headline
+            when measure.kind = 'mean' then measure.is_headline
+            -- Counts that an office reports stand in where no sample of the period is delivered.
+            when measure.value_basis = 'reported' then measure.is_headline and samples.judged_count is null
+            else measure.is_headline and (samples.judged_count is not null or summaries.judged_count is null)
         end as is_headline,
         case
             when measure.measure_code = 'CSI_PUBLISHED' then published.value
             when measure.kind = 'mean' then satisfaction.value
-            else 100.0 * pass_rate.passed_count / nullif(pass_rate.judged_count, 0)
+            else pass_rate.value
         end as value,
-        pass_rate.passed_count as numerator,
-        case when measure.kind = 'proportion' then nullif(pass_rate.judged_count, 0) end as judged_count,
+        pass_rate.numerator,
+        pass_rate.judged_count,
+        pass_rate.x_effective,
+        pass_rate.low_x_effective,
+        pass_rate.low_n_effective,
+        pass_rate.high_x_effective,
+        pass_rate.high_n_effective,
+        pass_rate.bound_low,
+        pass_rate.bound_high,
+        pass_rate.is_attained as is_share_attained,
         case
             when measure.value_basis = 'computed' and measure.kind = 'mean' then satisfaction.respondent_count
         end as respondent_count,
+        case when measure.kind = 'proportion' then pass_rate.n_effective else satisfaction.respondent_count end
+            as n_effective,
         coalesce(pass_rate.contestable_count, 0) as contestable_count,
         coalesce(pass_rate.pending_count, 0) as pending_count,
         coalesce(
@@ -92,16 +90,28 @@ valued as (
         satisfaction.standard_error,
         case when satisfaction.smallest_industry_count < 100 then satisfaction.degrees_of_freedom end
             as degrees_of_freedom,
-        satisfaction.coverage_pct,
+        coalesce(pass_rate.coverage_pct, satisfaction.coverage_pct) as coverage_pct,
         case
+            when measure.kind = 'proportion' then coalesce(pass_rate.estimator, 'pooled')
             when measure.value_basis = 'reported' then 'published'
-            when measure.kind = 'mean' then satisfaction.estimator
-            else 'pooled'
+            else satisfaction.estimator
         end as estimator,
-        worst.value as worst_satisfaction
+        case when measure.kind = 'proportion' then pass_rate.worst_case_value else worst.value end as worst_case_value
     from {{ ref('int_evaluation_point') }} as point
     cross join measure
-    left join pass_rate using (as_of_on, known_at_on, is_current, period_type, period_start_on, measure_code)
+    {% for basis, value in [
+        ('measure.value_basis', 'pass_rate'), ("'computed'", 'samples'), ("'reported'", 'summaries'),
+    ] -%}
+    left join {{ ref('int_pass_rate_value') }} as {{ value }}
+        on
+            point.as_of_on = {{ value }}.as_of_on
+            and point.known_at_on = {{ value }}.known_at_on
+            and point.is_current = {{ value }}.is_current
+            and point.period_type = {{ value }}.period_type
+            and point.period_start_on = {{ value }}.period_start_on
+            and measure.measure_code = {{ value }}.measure_code
+            and {{ value }}.value_basis = {{ basis }}
+    {% endfor -%}
     left join {{ ref('int_satisfaction_value') }} as satisfaction
         on
             point.as_of_on = satisfaction.as_of_on
@@ -128,6 +138,8 @@ valued as (
             and point.period_type = published.period_type
             and point.period_start_on = published.period_start_on
             and measure.indicator_id = 'I07'
+    -- A measure that no summary tells has no row for one.
+    where measure.kind = 'mean' or measure.value_basis = 'computed' or pass_rate.judged_count is not null
 ),
 
 defined as (
@@ -152,10 +164,7 @@ defined as (
         end as data_status,
         case
             -- Counts are compared, not the divided value: division rounds.
-            when valued.judged_count is not null and definition.target_operator = '>'
-                then 100 * valued.numerator > definition.target_value * valued.judged_count
-            when valued.judged_count is not null
-                then 100 * valued.numerator >= definition.target_value * valued.judged_count
+            when valued.judged_count is not null then valued.is_share_attained
             when definition.target_operator = '>' then valued.value > definition.target_value
             else valued.value >= definition.target_value
         end as is_attained
@@ -167,10 +176,20 @@ tested as (
     select
         defined.*,
         case
-            when defined.judged_count is not null
+            when defined.judged_count is not null and defined.value_basis = 'computed'
                 then stats.clopper_pearson(
-                    defined.numerator::float8, defined.judged_count::float8, (2 * defined.alpha)::float8
+                    defined.x_effective::float8, defined.n_effective::float8, (2 * defined.alpha)::float8
                 )
+            -- A rounded rate leaves a range of counts: from the lowest's interval to the highest's.
+            when defined.judged_count is not null
+                then array[
+                    (stats.clopper_pearson(
+                        defined.low_x_effective::float8, defined.low_n_effective::float8, (2 * defined.alpha)::float8
+                    ))[1],
+                    (stats.clopper_pearson(
+                        defined.high_x_effective::float8, defined.high_n_effective::float8, (2 * defined.alpha)::float8
+                    ))[2]
+                ]
             when defined.standard_error is not null and defined.value_basis = 'computed'
                 then array[
                     greatest(defined.value::float8 - quantile.q * defined.standard_error::float8, 0) / 100,
@@ -180,14 +199,17 @@ tested as (
         case
             when defined.value is null then 'no_data'
             when not defined.is_closed then 'pending'
-            when defined.value_basis = 'reported' then 'not_assessable'
+            when defined.value_basis = 'reported' and defined.kind = 'mean' then 'not_assessable'
             when defined.coverage_pct < defined.min_coverage_pct then 'insufficient_coverage'
             when defined.kind = 'mean' then stats.mean_verdict(
                 defined.value, defined.standard_error::numeric, defined.degrees_of_freedom::numeric,
                 defined.target_value, defined.target_operator, defined.alpha,
                 defined.respondent_count::integer, defined.min_n
             )
-            -- All open samples fail, all open samples pass: a verdict only where both agree.
+            -- All open samples fail, all open samples pass: a verdict only where both agree. Weighted shares are
+            -- rounded, their attainment is not.
+            when open_fail.verdict = open_pass.verdict and open_fail.verdict in ('met_not_proven', 'not_met_not_proven')
+                then case when defined.is_attained then 'met_not_proven' else 'not_met_not_proven' end
             when open_fail.verdict = open_pass.verdict then open_fail.verdict
             else 'pending'
         end as verdict
@@ -203,15 +225,14 @@ tested as (
     cross join lateral (
         select
             case when defined.judged_count is not null then stats.proportion_verdict(
-                defined.numerator, defined.judged_count + defined.pending_count, defined.target_value,
+                defined.low_x_effective, defined.low_n_effective, defined.target_value,
                 defined.target_operator, defined.alpha, defined.min_n
             ) end as verdict
     ) as open_fail
     cross join lateral (
         select
             case when defined.judged_count is not null then stats.proportion_verdict(
-                defined.numerator + defined.contestable_count + defined.pending_count,
-                defined.judged_count + defined.pending_count, defined.target_value,
+                defined.high_x_effective, defined.high_n_effective, defined.target_value,
                 defined.target_operator, defined.alpha, defined.min_n
             ) end as verdict
     ) as open_pass
@@ -250,17 +271,12 @@ select
     end::text as light,
     (100 * interval_share[1])::numeric as interval_low,
     (100 * interval_share[2])::numeric as interval_high,
-    (100.0 * numerator / nullif(judged_count + pending_count, 0))::numeric as bound_low,
-    (100.0 * (numerator + contestable_count + pending_count) / nullif(judged_count + pending_count, 0))::numeric
-        as bound_high,
+    bound_low::numeric as bound_low,
+    bound_high::numeric as bound_high,
     estimator::text as estimator,
-    coalesce(judged_count, respondent_count)::numeric as n_effective,
+    case when value is not null then n_effective end::numeric as n_effective,
     quarantined_count::bigint as quarantined_count,
-    case
-        when quarantined_count = 0 or value_basis = 'reported' then null
-        when kind = 'mean' then worst_satisfaction
-        else 100.0 * coalesce(numerator, 0) / (coalesce(judged_count, 0) + quarantined_count)
-    end::numeric as worst_case_value,
+    case when quarantined_count > 0 and value_basis = 'computed' then worst_case_value end::numeric as worst_case_value,
     data_status::text as data_status,
     is_current::boolean as is_current,
     {{ publication_id() }} as publication_id

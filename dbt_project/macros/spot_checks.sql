@@ -1,0 +1,409 @@
+{#- Spot checks of food, agricultural and industrial products come in the same forms, so their staging is one text. -#}
+
+{#- The sources whose rows are samples, or counts of samples. -#}
+{% macro spot_check_sources() -%}
+    {{- return(['food_spot_checks', 'agri_monitoring', 'industrial_spot_checks']) -}}
+{%- endmacro %}
+
+{#- Each row typed once. A row is a sample or one of its items; or, where it has counts, a line of a summary table
+    (`is_summary`). Beside each parsed value stands its text. -#}
+{% macro stage_spot_checks(source_id, domain) -%}
+{%- do uses(['cell_value', 'parse_date', 'parse_number', 'parse_period', 'normalize_uscc', 'is_uscc']) -%}
+{%- set names_jinan = "'济南(?!(东|西|南|北|中)?(路|大街|街|大道))'" -%}
+{%- set means_all = "'^(合计|总计|小计|共计|全市|全部|总体)$'" -%}
+{%- set counts = ['sampled_count', 'tested_count', 'passed_count', 'failed_count'] -%}
+with delivery as (
+    select
+        delivery_id,
+        origin_id,
+        issued_on,
+        period_start_on,
+        period_end_on,
+        meta,
+        -- A table of counts has no column for a product's name.
+        coalesce(meta -> 'present_columns' ? 'tested_count' and not meta -> 'present_columns' ? 'product_name', false)
+            as is_summary_table
+    from ops.delivery
+    where delivery_id = any({{ landed_deliveries(source_id) }})
+),
+
+cells as (
+    select
+        raw_row.delivery_id,
+        raw_row.row_no,
+        raw_row.part,
+        raw_row.file_row,
+        delivery.origin_id,
+        delivery.issued_on,
+        delivery.period_start_on as delivery_period_start_on,
+        delivery.period_end_on as delivery_period_end_on,
+        delivery.is_summary_table,
+        raw_row.extra ? '__surplus__' as has_surplus_fields,
+        {% for column in [
+            'sample_no', 'product_name', 'producer_name', 'producer_uscc', 'sampled_name', 'sampled_uscc',
+            'sampled_address', 'sampled_province', 'sampled_division', 'spec', 'brand', 'batch_no',
+            'category', 'subcategory', 'item_name', 'item_result', 'item_limit', 'items_combined',
+            'notice_no', 'publisher', 'lab_name', 'remark',
+            'result', 'initial_result', 'reinspection_result', 'sample_status', 'sampling_kind', 'task_name',
+            'info_source', 'production_date', 'published_on', 'sampled_on', 'notified_on',
+            'period', 'domain', 'scope', 'sampled_count', 'tested_count', 'passed_count', 'failed_count',
+            'published_rate_pct', 'published_fail_rate_pct', 'published_rate_kind',
+        ] -%}
+        {{ cleaned('raw_row.' ~ column) }} as {{ column }},
+        {% endfor -%}
+        {{ cleaned('raw_row.industry_code') if domain == 'industrial' else 'null::text' }} as industry_code,
+        {{ cleaned('raw_row.monitoring_round') if domain == 'agri' else 'null::text' }} as monitoring_round,
+        delivery.meta ->> 'verdict' as delivery_result,
+        delivery.meta ->> 'sampling_kind' as delivery_sampling_kind,
+        delivery.meta ->> 'task_name' as delivery_task_name,
+        delivery.meta ->> 'notice_no' as delivery_notice_no,
+        delivery.meta ->> 'sampled_division' as delivery_division
+    from {{ source('raw', source_id) }} as raw_row
+    inner join delivery on raw_row.delivery_id = delivery.delivery_id
+    where raw_row.delivery_id = any({{ landed_deliveries(source_id) }})
+),
+
+worded as (
+    select
+        cells.*,
+        is_summary_table or num_nonnulls({{ counts | join(', ') }}) > 0 as is_summary,
+        {{ code_word('coalesce(result, delivery_result)') }} as result_word,
+        {{ code_word('initial_result') }} as initial_result_word,
+        {{ code_word('reinspection_result') }} as reinspection_result_word,
+        {{ code_word('sample_status') }} as sample_status_word,
+        {{ code_word('sampling_kind') }} as sampling_kind_word,
+        {{ code_word('delivery_sampling_kind') }} as delivery_sampling_kind_word,
+        {{ code_word('category') }} as category_word,
+        {{ code_word('subcategory') }} as subcategory_word,
+        {{ code_word('domain') }} as domain_word,
+        {{ code_word('coalesce(sampled_division, category)') }} ~ {{ means_all }} as says_all,
+        coalesce(task_name, delivery_task_name, scope, publisher) as task_text,
+        nullif(concat_ws(' ', sampled_province, sampled_division, sampled_address), '') as address_text
+    from cells
+),
+
+task as (
+    select
+        named.task_text,
+        named.issued_on,
+        (
+            select pattern.sampling_kind
+            from {{ ref('task_name_pattern') }} as pattern
+            where named.task_text ~ pattern.pattern
+                and (pattern.valid_from_on is null or pattern.valid_from_on <= named.issued_on)
+                and (pattern.valid_before_on is null or pattern.valid_before_on > named.issued_on)
+            order by pattern.priority
+            limit 1
+        ) as sampling_kind
+    from (
+        select distinct
+            task_text,
+            issued_on
+        from worded
+        where task_text is not null
+    ) as named
+),
+
+placed as (
+    select
+        located.*,
+        -- A street of that name (济南路) is in other cities; and what a sidecar says of all rows does not hold for one
+        -- that begins with another city's name.
+        coalesce(place_text, '') ~ {{ names_jinan }}
+        or (
+            coalesce(delivery_division, '') ~ {{ names_jinan }}
+            and coalesce(place_text, '') !~ '^([^ ]{2,3}(省|自治区) *)?[^ 省]{2,4}市'
+        )
+            as names_city,
+        coalesce(place_text, delivery_division) as sampled_place,
+        substring(
+            regexp_replace(coalesce(place_text, delivery_division), '济南市?', '') from {{ division_pattern() }}
+        ) as division_name
+    from (
+        select
+            worded.*,
+            case
+                -- Counts without a place are about where their publisher is; 合计 and 全市 name none.
+                when is_summary and says_all then coalesce(delivery_division, publisher)
+                when is_summary then coalesce(address_text, delivery_division, publisher)
+                else address_text
+            end as place_text
+        from worded
+    ) as located
+),
+
+coded as (
+    select
+        placed.*,
+        coalesce(domain_alias.sample_domain, '{{ domain }}') as sample_domain,
+        -- C38, 38 or the class 3851 all name division 38.
+        'C' || substring(industry_code from '^[Cc]?([0-9]{2})[0-9]{0,2}$') as industry_division_code
+    from placed
+    left join {{ ref('sample_domain_alias') }} as domain_alias
+        on placed.is_summary and placed.domain_word = domain_alias.alias
+),
+
+pattern_match as (
+    select
+        named.sample_domain,
+        named.text,
+        (
+            select pattern.category_code
+            from {{ ref('product_category_pattern') }} as pattern
+            where pattern.sample_domain = named.sample_domain and named.text ~ pattern.pattern
+            order by pattern.priority
+            limit 1
+        ) as category_code
+    from (
+        select distinct
+            coded.sample_domain,
+            described.text
+        from coded
+        cross join lateral (values (category), (product_name)) as described (text)
+        where described.text is not null
+            and coded.sample_domain in (select patterned.sample_domain from {{ ref('product_category_pattern') }} as patterned)
+    ) as named
+),
+
+typed as (
+    select
+        coded.*,
+        coalesce(information_source.record_domain, 'domestic') as record_domain,
+        result_alias.result_code as stated_result,
+        coalesce(initial_alias.result_code, result_alias.result_code) as initial_result_code,
+        reinspection_alias.result_code as reinspection_result_code,
+        coalesce(
+            reinspection_alias.result_code, result_alias.result_code, initial_alias.result_code
+        ) as final_result_code,
+        status_alias.unjudged_reason as status_reason,
+        coalesce(
+            kind_alias.sampling_kind, task.sampling_kind, delivery_kind_alias.sampling_kind, 'unknown'
+        ) as sampling_kind_code,
+        case
+            when kind_alias.sampling_kind is not null then 'column'
+            when task.sampling_kind is not null then 'task_name'
+            when delivery_kind_alias.sampling_kind is not null then 'sidecar'
+            else 'unknown'
+        end as sampling_kind_basis,
+        coalesce(
+            division_category.category_code, category_alias.category_code, category_match.category_code,
+            product_match.category_code
+        ) as category_code,
+        coalesce(subcategory_alias.is_tableware, false) or coalesce(category_alias.is_tableware, false) as is_tableware,
+        case
+            when division_name.division_code is not null then division_name.division_code
+            when names_city then '370100'
+        end as division_code,
+        -- A zone that spans hosts belongs to the city as well, but its counts are not the city's.
+        names_city and division_name.division_code is null as is_whole_city,
+        case
+            when sampled_place is null then 'unknown'
+            when division_name.division_code is null and not names_city then 'elsewhere'
+            when place_text is null then 'sidecar'
+            else 'file'
+        end as division_basis,
+        stats.parse_date(sampled_on) as sampled_date,
+        stats.parse_date(published_on) as published_date,
+        stats.parse_date(notified_on) as notified_date,
+        stats.parse_date(production_date) as production_date_value,
+        stats.normalize_uscc(producer_uscc) as producer_uscc_code,
+        stats.normalize_uscc(sampled_uscc) as sampled_uscc_code,
+        {% for column in counts -%}
+        -- Whole numbers only, with a unit that says nothing (98,839批次).
+        substring(regexp_replace({{ column }}, '[\s,，]', '', 'g') from '^([0-9]{1,12})(?:[.]0+)?(?:批次?|个|份)?$')::bigint
+            as {{ column }}_value,
+        {% endfor -%}
+        stats.parse_number(rtrim(coalesce(published_rate_pct, published_fail_rate_pct), '%％ ')) as rate_value,
+        length(substring(coalesce(published_rate_pct, published_fail_rate_pct) from '[.]([0-9]+)')) as rate_digits,
+        coalesce(lower(published_rate_kind) = 'fail', published_rate_pct is null) as is_fail_rate,
+        stats.parse_period(period) as row_period,
+        -- 2016年第三季度 流通环节: a period at the head of the words; 2020年第8期 is the number of an issue.
+        stats.parse_period(
+            substring(
+                regexp_replace(scope, '\s', '', 'g')
+                from '^20[0-9]{2}年(?!第[0-9]+期)(?:第?[一二三四1-4]季度|[上下]半年|(?:1[0-2]|[1-9])月|度)?'
+            )
+        ) as scope_period
+    from coded
+    left join task on coded.task_text = task.task_text and coded.issued_on = task.issued_on
+    left join pattern_match as category_match
+        on coded.sample_domain = category_match.sample_domain and coded.category = category_match.text
+    left join pattern_match as product_match
+        on coded.sample_domain = product_match.sample_domain and coded.product_name = product_match.text
+    left join {{ ref('information_source') }} as information_source on coded.info_source = information_source.alias
+    left join {{ ref('result_alias') }} as result_alias on coded.result_word = result_alias.alias
+    left join {{ ref('result_alias') }} as initial_alias on coded.initial_result_word = initial_alias.alias
+    left join {{ ref('result_alias') }} as reinspection_alias
+        on coded.reinspection_result_word = reinspection_alias.alias
+    left join {{ ref('sample_status_alias') }} as status_alias on coded.sample_status_word = status_alias.alias
+    left join {{ ref('sampling_kind_alias') }} as kind_alias on coded.sampling_kind_word = kind_alias.alias
+    left join {{ ref('sampling_kind_alias') }} as delivery_kind_alias
+        on coded.delivery_sampling_kind_word = delivery_kind_alias.alias
+    left join {{ ref('product_category') }} as division_category
+        on
+            coded.sample_domain = division_category.sample_domain
+            and coded.industry_division_code = division_category.category_code
+    left join {{ ref('product_category_alias') }} as category_alias
+        on coded.sample_domain = category_alias.sample_domain and coded.category_word = category_alias.alias
+    left join {{ ref('product_category_alias') }} as subcategory_alias
+        on coded.sample_domain = subcategory_alias.sample_domain and coded.subcategory_word = subcategory_alias.alias
+    left join {{ ref('division_name') }} as division_name
+        on coded.division_name = division_name.name and (coded.names_city or not division_name.needs_city)
+),
+
+counted as (
+    select
+        typed.*,
+        case when not is_fail_rate then rate_value else 100 - rate_value end as published_pass_rate_pct,
+        coalesce(
+            tested_count_value, passed_count_value + failed_count_value, sampled_count_value
+        ) as judged_count_value,
+        category is null or category_word ~ {{ means_all }} as is_all_categories,
+        coalesce(
+            row_period,
+            scope_period,
+            case when delivery_period_end_on is not null then array[delivery_period_start_on, delivery_period_end_on] end,
+            case when published_date is not null then array[published_date, published_date] end,
+            array[issued_on, issued_on]
+        ) as counted_period,
+        case
+            when row_period is not null then 'file'
+            when scope_period is not null then 'scope'
+            when delivery_period_end_on is not null then 'period'
+            when published_date is not null then 'notice'
+            else 'delivery'
+        end as counted_period_basis
+    from typed
+)
+
+select
+    delivery_id,
+    row_no,
+    -- A row is one item: a cell that names several is kept as one.
+    1::smallint as item_no,
+    part,
+    file_row,
+    origin_id,
+    issued_on,
+    sample_domain,
+    is_summary,
+    {#- Without a form number the sample is what its describing cells say; rows that differ only in the item are one. #}
+    case
+        when is_summary then null
+        {%- set own = [] if domain == 'food' else ["'" ~ domain ~ "'"] %}
+        when sample_no is not null then {{ hash_id(own + ["'sample_no'", 'sample_no']) }}
+        when product_name is null then {{ hash_id(own + ["'row'", 'origin_id', 'row_no']) }}
+        else {{ hash_id(own + ["'cells'", 'record_domain', 'product_name', 'producer_name', 'sampled_name',
+            'production_date', 'batch_no', 'spec', 'brand', 'sampled_on', 'published_on',
+            'coalesce(notice_no, delivery_notice_no)', 'publisher']) }}
+    end as sample_id,
+    {#- One statement about one scope: a later delivery of it is a correction. #}
+    case
+        when is_summary then {{ hash_id(['sample_domain', 'sampling_kind_code', 'counted_period[1]', 'counted_period[2]',
+            'coalesce(division_code, sampled_place)', "case when division_code = '370100' then division_name end",
+            'case when not is_all_categories then category end',
+            'subcategory', 'scope', "case when division_code is null then publisher end"]) }}
+    end as summary_id,
+    record_domain,
+    sample_no,
+    product_name,
+    producer_name,
+    producer_uscc as producer_uscc_text,
+    producer_uscc_code as producer_uscc,
+    sampled_name,
+    sampled_uscc as sampled_uscc_text,
+    sampled_uscc_code as sampled_uscc,
+    sampled_place,
+    division_code,
+    division_basis,
+    coalesce(division_basis in ('file', 'sidecar') and record_domain = 'domestic', false) as in_scope,
+    spec,
+    brand,
+    production_date as production_date_text,
+    production_date_value as produced_on,
+    category as category_text,
+    category_code,
+    subcategory as subcategory_text,
+    is_tableware,
+    industry_code as industry_code_text,
+    monitoring_round,
+    coalesce(item_name, items_combined) as item_name,
+    item_result as item_result_text,
+    item_limit as item_limit_text,
+    coalesce(result, initial_result, delivery_result) as result_text,
+    initial_result_code,
+    reinspection_result as reinspection_result_text,
+    reinspection_result_code,
+    final_result_code,
+    coalesce(
+        status_reason,
+        case when final_result_code not in ('pass', 'fail') then final_result_code end
+    ) as unjudged_reason,
+    coalesce(notice_no, delivery_notice_no) as notice_no,
+    published_on as published_on_text,
+    published_date as published_on,
+    notified_on as notified_on_text,
+    notified_date as notified_on,
+    sampled_on as sampled_on_text,
+    coalesce(sampled_date, delivery_period_end_on, published_date, issued_on) as sampled_on,
+    case
+        when sampled_date is not null then 'file'
+        when delivery_period_end_on is not null then 'period'
+        when published_date is not null then 'notice'
+        else 'delivery'
+    end as sampled_on_basis,
+    sampling_kind as sampling_kind_text,
+    task_text,
+    sampling_kind_code as sampling_kind,
+    sampling_kind_basis,
+    lab_name,
+    publisher,
+    remark,
+    scope as scope_text,
+    period as period_text,
+    case when is_summary then counted_period[1] end as period_start_on,
+    case when is_summary then counted_period[2] end as period_end_on,
+    case when is_summary then counted_period_basis end as period_basis,
+    is_whole_city,
+    is_all_categories,
+    sampled_count_value as sampled_count,
+    case when is_summary then judged_count_value end as tested_count,
+    case
+        when is_summary then coalesce(passed_count_value, judged_count_value - failed_count_value)
+    end as passed_count,
+    case
+        when is_summary then coalesce(failed_count_value, judged_count_value - passed_count_value)
+    end as failed_count,
+    published_pass_rate_pct,
+    case when rate_value is not null then coalesce(rate_digits, 0) end as published_rate_digits,
+    {% for column in counts -%}
+    ({{ column }} is null or {{ column }}_value is not null) and
+    {% endfor -%}
+    (coalesce(published_rate_pct, published_fail_rate_pct) is null or rate_value between 0 and 100)
+        as are_counts_readable,
+    period is null or row_period is not null as is_period_readable,
+    has_surplus_fields,
+    producer_uscc_code is null or stats.is_uscc(producer_uscc_code) as is_producer_uscc_valid,
+    sampled_uscc_code is null or stats.is_uscc(sampled_uscc_code) as is_sampled_uscc_valid,
+    sampled_on is null or sampled_date is not null as is_sampled_on_readable,
+    production_date is null or production_date_value is not null as is_produced_on_readable
+from counted
+{%- endmacro %}
+
+{#- Core reads the three as one: rows of what the running build accepts, and of those only samples that it touches. -#}
+{% macro forget_touched_spot_checks(key) -%}
+    {%- set hooks = [] -%}
+    {%- for source in spot_check_sources() -%}{%- do hooks.append(forget_touched_keys(source, key)) -%}{%- endfor -%}
+    {{- hooks | join(';\n') -}}
+{%- endmacro %}
+
+{% macro accepted_spot_checks(key) -%}
+    {%- for source in spot_check_sources() %}
+    select *
+    from {{ ref('stg_' ~ source) }}
+    where {{ key }} is not null
+        and delivery_id = any({{ accepted_deliveries(source) }})
+        {{ only_touched_keys(source, key) }}
+    {{ "union all" if not loop.last }}
+    {%- endfor %}
+{%- endmacro %}

@@ -1,0 +1,74 @@
+{{ config(
+    pre_hook="{{ forget_touched_spot_checks('summary_id') }}",
+    indexes=[
+        {'columns': ['summary_id', 'delivery_id'], 'unique': true},
+        {'columns': ['sample_domain', 'sampling_kind', 'period_start_on']},
+    ],
+) }}
+{#- Counts as offices publish them, one row per scope and delivery: they stand in where no samples are delivered. #}
+
+with quarantined as (
+    {{ quarantined_rows() }}
+),
+
+accepted as (
+    {{ accepted_spot_checks('summary_id') }}
+),
+
+staged as (
+    select
+        accepted.*,
+        -- The same scope twice in one delivery: the last line counts, as of two deliveries the later.
+        row_number() over (
+            partition by accepted.summary_id, accepted.delivery_id order by accepted.row_no desc
+        ) as place,
+        -- Half a unit of the last published digit: what rounding may hide.
+        0.5 * power(10::numeric, -accepted.published_rate_digits) as rounding
+    from accepted
+    left join quarantined
+        on accepted.delivery_id = quarantined.delivery_id and accepted.row_no = quarantined.row_no
+    where quarantined.row_no is null
+)
+
+select
+    summary_id,
+    delivery_id,
+    origin_id,
+    row_no,
+    part,
+    file_row,
+    sample_domain,
+    issued_on as known_from_on,
+    lead(issued_on) over (partition by summary_id order by issued_on, origin_id) as known_before_on,
+    period_start_on,
+    period_end_on,
+    period_basis,
+    coalesce(division_code, '370100') as division_code,
+    division_basis,
+    is_whole_city,
+    sampled_place,
+    in_scope,
+    case when not is_all_categories then coalesce(category_code, 'unknown') end as category_code,
+    category_text,
+    is_tableware,
+    sampling_kind,
+    sampling_kind_basis,
+    scope_text,
+    publisher,
+    monitoring_round,
+    sampled_count,
+    tested_count,
+    passed_count,
+    failed_count,
+    -- Without counts of passes a rounded rate says only between which whole numbers they lie.
+    coalesce(
+        passed_count, greatest(ceil((published_pass_rate_pct - rounding) * tested_count / 100), 0)::bigint
+    ) as passed_low_count,
+    coalesce(
+        passed_count, least(floor((published_pass_rate_pct + rounding) * tested_count / 100), tested_count)::bigint
+    ) as passed_high_count,
+    coalesce(100.0 * passed_count / tested_count, published_pass_rate_pct) as pass_rate_pct,
+    published_pass_rate_pct,
+    published_rate_digits
+from staged
+where place = 1

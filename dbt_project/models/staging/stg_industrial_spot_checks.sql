@@ -1,0 +1,10 @@
+{{ config(
+    pre_hook="{{ forget_landed_deliveries('industrial_spot_checks') }}",
+    indexes=[
+        {'columns': ['delivery_id', 'row_no', 'item_no'], 'unique': true},
+        {'columns': ['sample_id']},
+        {'columns': ['summary_id']},
+    ],
+) }}
+
+{{ stage_spot_checks('industrial_spot_checks', 'industrial') }}

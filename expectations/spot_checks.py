@@ -1,0 +1,228 @@
+"""Rules that every source of spot checks shares: samples with their items, and lines of summary tables.
+
+Each source states them under its own letters. A rule on a cell that the rate does not need is info.
+"""
+
+from typing import Any
+
+import great_expectations.expectations as gxe
+
+from expectations import about, failing_rows
+
+
+def row_rules(letters: str, product_zh: str) -> list[Any]:
+    """The rules of a source whose codes begin with `letters` and whose products are called `product_zh`."""
+
+    def said(number: str, column: str | None, zh: str, en: str) -> dict[str, Any]:
+        return about(f"{letters}{number}", column, zh, en)
+
+    return [
+        gxe.UnexpectedRowsExpectation(
+            unexpected_rows_query=failing_rows("not is_summary and product_name is null"),
+            severity="warning",
+            meta=said("001", "product_name", f"{product_zh}为空,请补填", "the product name is missing; fill it in"),
+        ),
+        gxe.UnexpectedRowsExpectation(
+            unexpected_rows_query=failing_rows(
+                "not is_summary and record_domain = 'domestic' and final_result_code is null"
+                " and unjudged_reason is null"
+            ),
+            severity="warning",
+            meta=said(
+                "002",
+                "result",
+                "结论为空,或不是可识别的合格/不合格用语;请改为“合格”或“不合格”,新用语可加入 result_alias",
+                "the result is missing or neither a known pass nor fail wording; correct it, or add the wording to"
+                " the seed result_alias",
+            ),
+        ),
+        gxe.ExpectColumnValuesToBeInSet(
+            column="is_sampled_on_readable",
+            value_set=[True],
+            severity="warning",
+            meta=said(
+                "003",
+                "sampled_on",
+                "抽样日期无法识别或不存在(应为如 2021-04-20 的日期)",
+                "the sampling date cannot be read or does not exist (expected a date such as 2021-04-20)",
+            ),
+        ),
+        gxe.UnexpectedRowsExpectation(
+            unexpected_rows_query=failing_rows("sampled_on_basis = 'file' and sampled_on > issued_on"),
+            severity="warning",
+            meta=said(
+                "004",
+                "sampled_on",
+                "抽样日期晚于本次交付的发布日期",
+                "the sampling date is later than the date of issue of its delivery",
+            ),
+        ),
+        gxe.ExpectColumnValuesToBeInSet(
+            column="has_surplus_fields",
+            value_set=[False],
+            severity="warning",
+            meta=said(
+                "005",
+                None,
+                "本行字段数多于表头,单元格可能错位;请检查分隔符和引号",
+                "the row has more fields than the header, its cells may stand in the wrong columns; check separators"
+                " and quotes",
+            ),
+        ),
+        gxe.UnexpectedRowsExpectation(
+            unexpected_rows_query=failing_rows(
+                "reinspection_result_text is not null and reinspection_result_code is null"
+            ),
+            severity="warning",
+            meta=said(
+                "006",
+                "reinspection_result",
+                "复检结论不是可识别的合格/不合格用语",
+                "the re-inspection result is neither a known pass nor fail wording",
+            ),
+        ),
+        gxe.UnexpectedRowsExpectation(
+            unexpected_rows_query=failing_rows(
+                "is_summary and (not are_counts_readable or tested_count is null or tested_count = 0"
+                " or (passed_count is null and published_pass_rate_pct is null))"
+            ),
+            severity="warning",
+            meta=said(
+                "007",
+                "tested_count",
+                "汇总行的批次数或合格率缺失、为零或无法识别(应为整数批次,合格率在 0–100 之间)",
+                "counts or pass rate of a summary line are missing, zero or unreadable (expected whole numbers of samples, a"
+                " rate between 0 and 100)",
+            ),
+        ),
+        gxe.UnexpectedRowsExpectation(
+            unexpected_rows_query=failing_rows(
+                "is_summary and (passed_count + failed_count <> tested_count or passed_count > tested_count"
+                " or tested_count > sampled_count or least(passed_count, failed_count) < 0)"
+            ),
+            severity="warning",
+            meta=said(
+                "008",
+                "passed_count",
+                "汇总行的合格数与不合格数之和不等于检验批次数,或检验数多于抽样数;请与发布单位核对",
+                "passed and failed do not add up to the samples tested, or more were tested than taken; ask the"
+                " publisher",
+            ),
+        ),
+        gxe.UnexpectedRowsExpectation(
+            unexpected_rows_query=failing_rows(
+                "is_summary and (not is_period_readable or period_start_on > issued_on)"
+            ),
+            severity="warning",
+            meta=said(
+                "009",
+                "period",
+                "汇总行的期间无法识别,或晚于发布日期(应为如 2021年第3季度、2021年8月)",
+                "the period of a summary line cannot be read or begins after the date of issue (expected 2021Q3,"
+                " 2021-08 or the like)",
+            ),
+        ),
+        gxe.ExpectColumnValuesToBeInSet(
+            column="is_producer_uscc_valid",
+            value_set=[True],
+            severity="info",
+            meta=said(
+                "101",
+                "producer_uscc",
+                "生产企业统一社会信用代码校验位不符(GB 32100-2015)",
+                "the producer's social credit code fails its check digit (GB 32100-2015)",
+            ),
+        ),
+        gxe.ExpectColumnValuesToBeInSet(
+            column="is_sampled_uscc_valid",
+            value_set=[True],
+            severity="info",
+            meta=said(
+                "102",
+                "sampled_uscc",
+                "被抽样单位统一社会信用代码校验位不符(GB 32100-2015)",
+                "the sampled party's social credit code fails its check digit (GB 32100-2015)",
+            ),
+        ),
+        gxe.ExpectColumnValuesToBeInSet(
+            column="is_produced_on_readable",
+            value_set=[True],
+            severity="info",
+            meta=said(
+                "103",
+                "production_date",
+                "生产日期不是单一日期(可能是批号或两个日期)",
+                "the production date is not one date (a lot number or two dates, perhaps)",
+            ),
+        ),
+        gxe.ExpectColumnValuesToNotBeInSet(
+            column="sampling_kind",
+            value_set=["unknown"],
+            severity="info",
+            meta=said(
+                "104",
+                "sampling_kind",
+                "无法判断抽检类型,不计入任何合格率;可在说明文件中写 sampling_kind",
+                "the kind of sampling is unknown, so the row enters no rate; the sidecar may say sampling_kind",
+            ),
+        ),
+        gxe.ExpectColumnValuesToNotBeInSet(
+            column="division_basis",
+            value_set=["unknown"],
+            severity="info",
+            meta=said(
+                "105",
+                "sampled_division",
+                "没有抽样地点,不计入本市合格率;可在说明文件中写 sampled_division",
+                "no place of sampling, so the row does not count for the city; the sidecar may say sampled_division",
+            ),
+        ),
+        gxe.UnexpectedRowsExpectation(
+            unexpected_rows_query=failing_rows(
+                "is_summary and tested_count > 0 and passed_count <= tested_count and published_pass_rate_pct"
+                " <> round(100.0 * passed_count / tested_count, published_rate_digits)"
+            ),
+            severity="info",
+            meta=said(
+                "106",
+                "published_rate_pct",
+                "公布的合格率与批次数算出的不一致;以批次数为准",
+                "the published rate is not what its counts give; the counts are taken",
+            ),
+        ),
+    ]
+
+
+def needs_category(letters: str, zh: str, en: str) -> Any:
+    """The rule that a sample says its category: for rates that are made of categories."""
+    return gxe.UnexpectedRowsExpectation(
+        unexpected_rows_query=failing_rows(
+            "not is_summary and record_domain = 'domestic' and in_scope and category_code is null"
+        ),
+        severity="warning",
+        meta=about(f"{letters}010", "category", zh, en),
+    )
+
+
+#: Aggregates over one delivery that `delivery_rules` read.
+PROFILE = {
+    "readable_result_share": "coalesce(avg((final_result_code is not null or unjudged_reason is not null"
+    " or record_domain <> 'domestic')::integer) filter (where not is_summary), 1)",
+}
+
+
+def delivery_rules(letters: str) -> list[Any]:
+    """Rules on a delivery as a whole."""
+    return [
+        gxe.ExpectColumnValuesToBeBetween(
+            column="readable_result_share",
+            min_value=0.5,
+            severity="critical",
+            meta=about(
+                f"{letters}201",
+                "result",
+                "一半以上的行没有可识别的结论,很可能取错了列",
+                "more than half of the rows have no readable result: most likely the wrong column was taken for it",
+            ),
+        ),
+    ]
