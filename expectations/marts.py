@@ -49,4 +49,56 @@ TARGET_TRACKING = [
             "the value of a year published as final moved by more than 5 points, or is gone",
         ),
     ),
+    gxe.UnexpectedRowsExpectation(
+        # Between periods with values one without is a file that did not come, not a rate. Readers who have seen the
+        # gap have seen it: it holds no later publication.
+        unexpected_rows_query="with mart as (select * from {batch}), "
+        "headline as (select mart.* from mart inner join marts_next.dim_indicator as definition "
+        "on definition.indicator_id = mart.indicator_id and definition.reporting_period = mart.period_type "
+        "where mart.is_current and mart.is_headline and mart.period_end_on <= mart.as_of_on), "
+        "seen as (select indicator_id, period_type, period_start_on, max(value) as value "
+        "from ops.published_value where publication_id = (select max(publication_id) from ops.published_value) "
+        "group by indicator_id, period_type, period_start_on) "
+        "select gap.indicator_id, gap.period_start_on from headline as gap where gap.value is null "
+        "and exists (select from headline as earlier where earlier.indicator_id = gap.indicator_id "
+        "and earlier.period_start_on < gap.period_start_on and earlier.value is not null) "
+        "and exists (select from headline as later where later.indicator_id = gap.indicator_id "
+        "and later.period_start_on > gap.period_start_on and later.value is not null) "
+        "and not (exists (select from seen where seen.indicator_id = gap.indicator_id "
+        "and seen.period_type = gap.period_type and seen.period_start_on = gap.period_start_on and seen.value is null) "
+        "and exists (select from seen where seen.indicator_id = gap.indicator_id and seen.period_type = gap.period_type "
+        "and seen.period_start_on > gap.period_start_on and seen.value is not null))",
+        severity="critical",
+        meta=about(
+            "MRT005",
+            "value",
+            "前后期间都有数值而中间期间没有:应有的文件可能缺失",
+            "a period without a value lies between periods with values: a file that was due is missing",
+        ),
+    ),
+    gxe.UnexpectedRowsExpectation(
+        unexpected_rows_query="with mart as (select * from {batch}), "
+        "empty as (select mart.indicator_id, min(mart.period_start_on) as period_start_on, definition.source_id "
+        "from mart inner join marts_next.dim_indicator as definition on definition.indicator_id = mart.indicator_id "
+        "where mart.is_current and mart.is_headline group by mart.indicator_id, definition.source_id "
+        "having count(mart.value) = 0) "
+        "select empty.indicator_id, empty.period_start_on from empty where "
+        "exists (select from ops.published_value as seen where seen.indicator_id = empty.indicator_id "
+        "and seen.value is not null "
+        "and seen.publication_id = (select max(publication_id) from ops.published_value)) "
+        "or (not exists (select from ops.published_value) and (select sum(delivery.rows_accepted) "
+        "from ops.build_delivery as used inner join ops.build as build on build.build_id = used.build_id "
+        "and build.status = 'running' inner join ops.delivery as delivery on delivery.delivery_id = used.delivery_id "
+        "where used.is_accepted and used.source = empty.source_id) = 0)",
+        severity="critical",
+        meta=about(
+            "MRT006",
+            "value",
+            "来源没有任何有效行:原有数值的指标全部落空,或首次交付的文件是空表",
+            "a source has no rows: an indicator that had values has none, or all that was ever delivered is empty",
+        ),
+    ),
 ]
+
+#: What a person may publish in spite of (`baotu build --approve`): the figures are right, they are unexpected.
+APPROVABLE = frozenset({"MRT004", "MRT005", "MRT006"})

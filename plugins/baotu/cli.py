@@ -282,8 +282,9 @@ def _show_dry_run(path: Path, landed: Any, verdict: Any) -> bool:
 @click.option("--as-of", type=click.DateTime(["%Y-%m-%d"]), help="Judge as of this day, by what was known then.")
 @click.option("--resume", metavar="REASON", help="Lift a rollback first.")
 @click.option("--rollback", metavar="REASON", help="Show the publication before the current one; holds publication.")
+@click.option("--approve", metavar="REASON", help="Publish in spite of a jump, a gap or an empty source: it is so.")
 @_clear
-def build(as_of: Any, resume: str | None, rollback: str | None) -> None:
+def build(as_of: Any, resume: str | None, rollback: str | None, approve: str | None) -> None:
     """Core → marts → audit → publish; the DAG's own code."""
     from baotu import ingest, publish
     from baotu.warehouse import run_by
@@ -297,7 +298,7 @@ def build(as_of: Any, resume: str | None, rollback: str | None) -> None:
         return
     if resume:
         publish.resume(resume, run_by())
-    built = publish.build()
+    built = publish.build(approval=approve, decided_by=run_by())
     ingest.tell()
     click.echo(f"build {built.build_id}: {built.status}, as of {built.as_of_on}, known at {built.known_at_on}")
     for reason in built.reasons:

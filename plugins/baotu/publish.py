@@ -61,15 +61,24 @@ def is_due(connection: psycopg.Connection) -> bool:
     return bool(row and row[0])
 
 
-def build(*, dag_run_id: str | None = None) -> Build:
+def build(*, dag_run_id: str | None = None, approval: str | None = None, decided_by: str = "") -> Build:
     """Run one build as of today, at most the plan's end, and publish it, or hold it when its audit fails.
 
+    With `approval`, a person's reason, findings that may be right (`expectations.marts.APPROVABLE`) do not hold it.
     Waits for a running build. Raises BuildFailed; readers then see what they saw before.
     """
     with build_lock(), connect(autocommit=True) as connection, _begun(connection, dag_run_id) as begun:
         reasons = _make_marts(connection, begun) or audit(connection)
+        if approval and reasons and _are_approvable(reasons):
+            connection.execute(
+                "insert into ops.decision (subject, build_id, action, reason, decided_by)"
+                " values ('publication', %s, 'approve', %s, %s)",
+                (begun.build_id, f"{approval} ({', '.join(reason['code'] for reason in reasons)})", decided_by),
+            )
+            reasons = []
         standing = connection.execute(
-            "select action, reason from ops.decision where subject = 'publication' order by decision_id desc limit 1"
+            "select action, reason from ops.decision where subject = 'publication' and action <> 'approve'"
+            " order by decision_id desc limit 1"
         ).fetchone()
         if standing is not None and standing[0] == "rollback":
             reasons.append(
@@ -235,6 +244,12 @@ def audit(connection: psycopg.Connection) -> list[dict[str, str]]:
     ]
 
 
+def _are_approvable(reasons: Sequence[dict[str, str]]) -> bool:
+    from expectations import marts
+
+    return {reason["code"] for reason in reasons} <= marts.APPROVABLE
+
+
 def _hold(connection: psycopg.Connection, begun: Build, reasons: Sequence[dict[str, str]]) -> Build:
     with connection.transaction():
         connection.execute(
@@ -253,8 +268,9 @@ def _hold(connection: psycopg.Connection, begun: Build, reasons: Sequence[dict[s
                 owner="数据工程",
                 title_zh="发布被搁置:集市仍为上一版",
                 title_en="publication held: readers still see the last one",
-                action_zh="运行 baotu status 查看原因;更正数据后再构建",
-                action_en="run baotu status for the reasons; correct the data and build again",
+                action_zh="运行 baotu status 查看原因;更正数据后再构建,情况属实的用 baotu build --approve",
+                action_en="run baotu status for the reasons; correct the data and build again, or where it is as it should"
+                " be: baotu build --approve",
                 evidence={"file": "marts", "rules": dict.fromkeys(codes), "look": ["baotu status"]},
             ),
         )

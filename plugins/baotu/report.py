@@ -60,6 +60,7 @@ COLUMNS = (
     "bound_high",
     "estimator",
     "n_effective",
+    "coverage_pct",
     "quarantined_count",
     "worst_case_value",
     "data_status",
@@ -161,6 +162,7 @@ VALUE_BASES = {"computed": Label("计算", "computed"), "reported": Label("公�
 ESTIMATORS = {
     "pooled": Label("合并计数", "pooled counts"),
     "weighted": Label("加权", "weighted"),
+    "output_weighted": Label("产值加权", "output-weighted"),
     "industry_weighted": Label("行业加权", "industry-weighted"),
     "industry_weighted_poststratified": Label(
         "行业加权、行业内按区县事后分层", "industry-weighted, post-stratified by division"
@@ -721,6 +723,20 @@ def _notes(entry: Entry, shown: Mapping[str, Any]) -> list[Label]:
                 f"初步值：未定结果全部不利为 {shown['bound_low'].zh}，全部有利为 {shown['bound_high'].zh}。",
                 f"Provisional: {shown['bound_low'].en} if all open results fail, {shown['bound_high'].en} if all pass.",
             )
+        notes.append(text)
+    coverage = _decimal(entry.current.get("coverage_pct"))
+    if coverage is not None and coverage < 100:
+        covered = rounded(coverage, [100], 1)
+        notes.append(
+            Label(
+                f"权重覆盖率 {covered}\u00a0%：没有样本的部分未计入。",
+                f"Covers {covered}\u00a0% of the weight: what has no sample is left out.",
+            )
+        )
+    if entry.current.get("value_basis") == "reported" and entry.id in PASS_RATES:
+        text = Label(
+            "本期没有样品数据，采用公布的汇总数。", "No samples of the period: published counts stand in for them."
+        )
         notes.append(text)
     if shown["quarantined"]:
         worst = Label("", "")

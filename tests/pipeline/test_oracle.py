@@ -304,7 +304,7 @@ def test_i07(city: City, wave: int) -> None:
     assert float(row["interval_low"]) == pytest.approx(expected.low, rel=1e-9)
     assert float(row["interval_high"]) == pytest.approx(expected.high, rel=1e-9)
     shown = city.rows(
-        "select industry_label_zh, score from marts.mart_satisfaction where measure_code = 'CSI_0_100'"
+        "select breakdown_label_zh, score from marts.mart_satisfaction where measure_code = 'CSI_0_100' and breakdown = 'industry'"
         " and period_type = 'year' and period_start_on = %s and not is_suppressed",
         date(wave, 1, 1),
     )

@@ -183,13 +183,17 @@ def test_every_rule_on_marts(warehouse: Installation) -> None:
     good = {
         "indicator_id": "GOOD", "definition_version": 1, "measure_code": "M", "period_type": "year",
         "period_start_on": "2020-01-01", "value": 98, "numerator": 98, "denominator": 100, "interval_low": 95,
-        "interval_high": 99, "is_current": True, "is_headline": True,
+        "interval_high": 99, "is_current": True, "is_headline": True, "value_basis": "computed",
+        "period_end_on": "2020-12-31", "as_of_on": "2021-12-31",
     }  # fmt: skip
     bad: dict[str, list[Row]] = {
         "MRT001": [{"value": 100.5, "interval_high": 101}, {"value": -1, "interval_low": -2}],
         "MRT002": [{"numerator": 101}, {"denominator": 0, "numerator": None}],
         "MRT003": [{"value": 94.9}],
         "MRT004": [{"value": 97}, {"value": None}],
+        # A gap between two values: never seen; and seen before, but not yet as a gap.
+        "MRT005": [{"value": None}, {"value": None}],
+        "MRT006": [{"value": None}],
     }
     assert {rule.meta["rule"] for rule in marts.TARGET_TRACKING} == set(bad)
     with warehouse.connect() as connection:
@@ -202,9 +206,20 @@ def test_every_rule_on_marts(warehouse: Installation) -> None:
                 )
             )
         )
+        connection.execute(
+            "create table marts_next.dim_indicator as select indicator_id, 'year' as reporting_period, 'x' as source_id"
+            " from unnest(array['MRT005-0', 'MRT005-1', 'MRT006-0', 'SEEN']) as indicator_id"
+        )
         rows = [
             {},
             *({"indicator_id": f"{code}-{n}"} | row for code, bads in bad.items() for n, row in enumerate(bads)),
+            {"indicator_id": "SEEN", "value": None},
+            # One gap has values on both sides.
+            *(
+                {"indicator_id": indicator, "period_start_on": f"{year}-01-01", "period_end_on": f"{year}-12-31"}
+                for indicator in ("MRT005-0", "MRT005-1", "SEEN")
+                for year in (2019, 2021)
+            ),
         ]
         for row in rows:
             connection.execute(
@@ -217,14 +232,19 @@ def test_every_rule_on_marts(warehouse: Installation) -> None:
             " values ('published', '2021-12-31', '2021-12-31', 'x', 1) returning build_id"
         ).fetchone()
         assert seen is not None
-        # What readers saw as final: 5.5 points lower for the first, and a value that is gone for the second.
-        for indicator, value in (("MRT004-0", 91.5), ("MRT004-1", 98), ("GOOD", 93.1)):
+        # What readers saw as final: 5.5 points lower for the first, and a value that is gone for the second. A gap that
+        # they saw, with a later value beside it, is no news; one at the end of what there was is.
+        for indicator, year, value, status in (
+            ("MRT004-0", 2020, 91.5, "final"), ("MRT004-1", 2020, 98, "final"), ("GOOD", 2020, 93.1, "final"),
+            ("MRT005-1", 2020, None, "no_data"), ("SEEN", 2020, None, "no_data"), ("SEEN", 2021, 97, "final"),
+            ("MRT006-0", 2020, 98, "provisional"),
+        ):  # fmt: skip
             connection.execute(
                 "insert into ops.published_value (publication_id, indicator_id, definition_version, measure_code,"
                 " value_basis, division_code, division_basis, period_type, period_start_on, period_end_on, as_of_on,"
                 " known_at_on, value, verdict, light, data_status) values (%s, %s, 1, 'M', 'computed', '370100',"
-                " 'as_is', 'year', '2020-01-01', '2020-12-31', '2021-12-31', '2021-12-31', %s, 'x', 'grey', 'final')",
-                (seen[0], indicator, value),
+                " 'as_is', 'year', %s, %s, '2021-12-31', '2021-12-31', %s, 'x', 'grey', %s)",
+                (seen[0], indicator, f"{year}-01-01", f"{year}-12-31", value, status),
             )
         connection.commit()
         outcomes = gate.evaluate("marts_next", "mart_target_tracking", marts.TARGET_TRACKING, keys=("indicator_id",))

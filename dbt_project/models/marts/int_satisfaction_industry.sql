@@ -15,10 +15,7 @@ with answer as (
         scenario.name as scenario,
         case
             when response.excluded_reason = 'quarantined' then 0
-            when measure.measure_code = 'CSI_0_100' then response.score
-            when measure.measure_code = 'CSI_SHARE_OF_MAXIMUM' then response.share_of_maximum
-            when measure.measure_code = 'CSI_TOP_TWO_BOX' then response.top_two_box
-            when measure.measure_code = 'CSI_TOP_BOX' then response.top_box
+            else {{ satisfaction_score('response', 'measure') }}
         end as score
     from {{ ref('fct_survey_response') }} as response
     inner join {{ ref('satisfaction_measure') }} as measure on measure.value_basis = 'computed'

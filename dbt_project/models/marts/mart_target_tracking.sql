@@ -275,6 +275,7 @@ select
     bound_high::numeric as bound_high,
     estimator::text as estimator,
     case when value is not null then n_effective end::numeric as n_effective,
+    coverage_pct::numeric as coverage_pct,
     quarantined_count::bigint as quarantined_count,
     case when quarantined_count > 0 and value_basis = 'computed' then worst_case_value end::numeric as worst_case_value,
     data_status::text as data_status,
