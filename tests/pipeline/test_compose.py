@@ -230,6 +230,8 @@ class Containers:
             if value in ("/landing", "/archive", "/state"):
                 value = f"{self.root}{value}" if value in mounted else f"{self.root}/unmounted{value}"
             found[variable] = value
+        if self.user:
+            found["USER"] = "baotu"  # whom the image knows by this number, and this machine does not
         return found
 
     def run(self, name: str, command: list[str], **more: str) -> subprocess.CompletedProcess[str]:
