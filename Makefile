@@ -10,7 +10,7 @@ export SCARF_NO_ANALYTICS := 1
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export GX_ANALYTICS_ENABLED := false
 
-.PHONY: help venv demo up down status test faults lint docs clean lock
+.PHONY: help venv demo up down status test faults lint docs env clean lock
 
 help: ## What can be made
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' $(MAKEFILE_LIST)
@@ -54,6 +54,12 @@ lint: venv ## ruff, mypy, sqlfluff
 
 docs: venv ## dbt's documentation of the published marts, into .baotu/docs
 	@$(BAOTU) docs
+
+env: ## .env with fresh passwords for docker compose; an existing one is left alone
+	@test ! -e .env || { echo ".env exists: add what it lacks from .env.example, or move it away" >&2; exit 1; }
+	@umask 077; while IFS= read -r line; do case "$$line" in \
+		[A-Z]*_PASSWORD=) echo "$$line$$(od -An -N20 -tx1 /dev/urandom | tr -d ' \n')" ;; \
+		*) printf '%s\n' "$$line" ;; esac; done < .env.example > .env
 
 clean: ## Remove caches and the environment; never data
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis dbt_project/target dbt_project/logs

@@ -80,13 +80,32 @@ def up() -> None:
 
 
 def _up() -> Any:
-    from baotu import embedded, publish, services, upgrade
+    from baotu import embedded, publish, services
     from baotu.settings import settings
-    from baotu.warehouse import connect
 
+    _only_where_services_start()
     if settings().warehouse_url is None:
         _say("… PostgreSQL (embedded)")
         embedded.start_embedded()
+    _upgrade()
+    addresses = services.start(lambda step: _say(f"… {step}"))
+    services.housekeeping(lambda step: _say(f"… {step}"))
+    publish.ensure_scorecard()
+    return addresses
+
+
+def _only_where_services_start() -> None:
+    from baotu.services import ServiceError
+    from baotu.settings import settings
+
+    if settings().airflow_url:
+        raise ServiceError("each service runs in a container of its own (BAOTU_AIRFLOW_URL): docker compose up, down")
+
+
+def _upgrade() -> None:
+    from baotu import publish, upgrade
+    from baotu.warehouse import connect
+
     _say("… warehouse: migrations")
     if upgrade.upgrade(lambda step: _say(f"… warehouse: {step}")):
         with connect() as connection:
@@ -94,10 +113,6 @@ def _up() -> Any:
         if shown is not None:
             _say("… warehouse: core and marts by the new code")
             publish.build()
-    addresses = services.start(lambda step: _say(f"… {step}"))
-    services.housekeeping(lambda step: _say(f"… {step}"))
-    publish.ensure_scorecard()
-    return addresses
 
 
 def _admin_password() -> str:
@@ -113,10 +128,44 @@ def down() -> None:
     from baotu import embedded, services
     from baotu.settings import settings
 
+    _only_where_services_start()
     services.stop(lambda step: _say(f"… {step}"))
     if settings().warehouse_url is None:
         embedded.stop_embedded()
     _say("stopped")
+
+
+@main.command()
+@_clear
+def init() -> None:
+    """In a container: roles, databases and warehouse brought up to date, old runs cleaned; starts nothing."""
+    from baotu import publish, roles, services
+    from baotu.settings import settings
+    from baotu.warehouse import WarehouseError, warehouse_url
+
+    if url := settings().superuser_url:
+        if not (password := settings().bi_password):
+            raise WarehouseError("BAOTU_SUPERUSER_URL is set, so BAOTU_BI_PASSWORD must be: bi_reader gets it")
+        _say("… roles and databases")
+        roles.ensure_all(url, warehouse=warehouse_url(), metadata=services.metadata_url(), bi_password=password)
+    _upgrade()
+    services.prepare(lambda step: _say(f"… {step}"))
+    services.housekeeping(lambda step: _say(f"… {step}"))
+    publish.ensure_scorecard()
+
+
+@main.command()
+@click.argument("name")
+@click.option("--check", is_flag=True, help="Only tell whether the one in this container is healthy.")
+@_clear
+def service(name: str, check: bool) -> None:
+    """In a container: become api-server, scheduler, dag-processor or triggerer."""
+    from baotu import services
+
+    if check:
+        services.check(name)
+    else:
+        services.serve(name)
 
 
 @main.command()
@@ -128,7 +177,7 @@ def status() -> None:
 
     for service in services.status():
         state = "healthy" if service.is_healthy else "starting or ill" if service.is_running else "stopped"
-        click.echo(f"{service.name:<15} {state:<16} {service.log}")
+        click.echo(f"{service.name:<15} {state:<16} {service.log or ''}".rstrip())
     with connect() as connection:
         current = publish.current_publication(connection)
         click.echo(f"{'publication':<15} {current if current is not None else 'none yet'}")
@@ -173,6 +222,7 @@ def demo() -> None:
     """Everything once: start, sample deliveries, ingest and build under the scheduler, scorecard."""
     from baotu import demonstration
 
+    _only_where_services_start()
     _say("… sample deliveries")
     _samples(None, 2020, 0.1)
     addresses = _up()

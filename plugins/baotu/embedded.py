@@ -22,9 +22,8 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-import psycopg
-from psycopg import sql
 
+from baotu import roles
 from baotu.settings import Credentials, settings
 
 #: PostgreSQL's major version -> its directory in the wheel.
@@ -170,22 +169,11 @@ class Server:
 
     def ensure_role(self, name: str, password: str) -> None:
         """A role that may log in and nothing else, with this password. Raises psycopg.Error."""
-        with psycopg.connect(self.superuser_url(), autocommit=True) as connection:
-            found = connection.execute("select from pg_roles where rolname = %s", [name]).fetchone()
-            # The verifier, not the password: statements that fail are written to the server's log.
-            verifier = connection.pgconn.encrypt_password(password.encode(), name.encode(), b"scram-sha-256")
-            statement = sql.SQL("{} role {} login password {} nosuperuser nocreatedb nocreaterole noreplication")
-            verb = sql.SQL("create" if found is None else "alter")
-            connection.execute(statement.format(verb, sql.Identifier(name), sql.Literal(verifier.decode())))
+        roles.ensure_role(self.superuser_url(), name, password)
 
     def ensure_database(self, name: str, owner: str) -> None:
         """A database of `owner` that no other role may connect to. Raises psycopg.Error."""
-        with psycopg.connect(self.superuser_url(), autocommit=True) as connection:
-            if connection.execute("select from pg_database where datname = %s", [name]).fetchone() is None:
-                connection.execute(
-                    sql.SQL("create database {} owner {}").format(sql.Identifier(name), sql.Identifier(owner))
-                )
-            connection.execute(sql.SQL("revoke all on database {} from public").format(sql.Identifier(name)))
+        roles.ensure_database(self.superuser_url(), name, owner)
 
     # How
 
@@ -518,30 +506,14 @@ def start_embedded() -> None:
     server = embedded_server()
     server.start()
     credentials = Credentials()
-    with psycopg.connect(server.superuser_url(), autocommit=True) as connection:
-        connection.execute("select pg_advisory_lock(hashtext('baotu.start_embedded'))")
-        passwords = {}
-        for role, name in (
-            ("baotu", "BAOTU_EMBEDDED_PASSWORD"),
-            ("airflow", "BAOTU_EMBEDDED_AIRFLOW_PASSWORD"),
-            ("bi_reader", "BAOTU_BI_PASSWORD"),
-        ):
-            passwords[role] = credentials.generate(name)
-            # Each time: credentials and cluster may have been restored from different days.
-            server.ensure_role(role, passwords[role])
-        # Tasks know the warehouse's URL, and its role must not open Airflow's own database; nor the reverse.
-        server.ensure_database("baotu", "baotu")
-        server.ensure_database("airflow", "airflow")
-        connection.execute("revoke all on database postgres, template1 from public")
-        connection.execute("grant connect on database baotu to bi_reader")
-        connection.execute("alter role bi_reader connection limit 40")
-        # A REPEATABLE READ reader that began before a publication sees empty marts after it.
-        connection.execute("alter role bi_reader set default_transaction_isolation = 'read committed'")
-        connection.execute("alter role bi_reader set statement_timeout = '60s'")
+    warehouse = server.url("baotu", credentials.generate("BAOTU_EMBEDDED_PASSWORD"), "baotu")
+    metadata = server.url("airflow", credentials.generate("BAOTU_EMBEDDED_AIRFLOW_PASSWORD"), "airflow")
+    bi_password = credentials.generate("BAOTU_BI_PASSWORD")
+    roles.ensure_all(server.superuser_url(), warehouse=warehouse, metadata=metadata, bi_password=bi_password)
     credentials.put(
-        BAOTU_EMBEDDED_URL=server.url("baotu", passwords["baotu"], "baotu"),
-        BAOTU_EMBEDDED_AIRFLOW_URL=server.url("airflow", passwords["airflow"], "airflow"),
-        BAOTU_BI_URL=server.url("bi_reader", passwords["bi_reader"], "baotu"),
+        BAOTU_EMBEDDED_URL=warehouse,
+        BAOTU_EMBEDDED_AIRFLOW_URL=metadata,
+        BAOTU_BI_URL=server.url("bi_reader", bi_password, "baotu"),
     )
 
 

@@ -12,6 +12,7 @@ import os
 import secrets
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -20,7 +21,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from importlib.metadata import version as distribution_version
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NoReturn, Self
 from urllib.parse import quote, urlsplit, urlunsplit
 
 import httpx
@@ -46,6 +47,8 @@ PREFERRED_PORT = 8080
 KEPT_LOGS = 5
 #: The scheduler's repeats what tasks log, and it may run for months.
 LOG_LIMIT = 20_000_000
+#: Seconds without a heartbeat after which a container's service counts as ill; Airflow's own beat is 5.
+HEARTBEAT_LIMIT = 30
 #: In the environment of all that we start: finds what left its session, or outlived `services.json`.
 MARK = "BAOTU_SERVICES"
 METADATA_MARK = "Airflow metadata of Baotu"
@@ -91,7 +94,8 @@ class ServiceStatus:
     pid: int | None
     is_running: bool
     is_healthy: bool
-    log: Path
+    #: None where it runs in another container.
+    log: Path | None
 
 
 @dataclass(frozen=True)
@@ -149,8 +153,10 @@ def _environment_or_dotenv(name: str) -> str | None:
 def metadata_url() -> str:
     """The libpq URL of Airflow's own database; made beside a warehouse of one's own if its role may.
 
-    Raises ServiceError: there is none and none can be made, or the one found is another Airflow's.
+    Raises ServiceError: there is none and none can be made, or the one found is another Airflow's. Raises
+    WarehouseError when there is no warehouse.
     """
+    warehouse = warehouse_url()
     if not settings().warehouse_url:
         url = Credentials().get("BAOTU_EMBEDDED_AIRFLOW_URL")
         if url is None:
@@ -159,7 +165,6 @@ def metadata_url() -> str:
     own = _environment_or_dotenv("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN")
     if own is not None:
         return own
-    warehouse = warehouse_url()
     beside = urlunsplit(urlsplit(warehouse)._replace(path="/airflow"))
     help_ = (
         "set AIRFLOW__DATABASE__SQL_ALCHEMY_CONN to a database for Airflow's own use, or let an "
@@ -201,6 +206,14 @@ def _first_line(error: Exception) -> str:
     return next(iter(str(error).strip().splitlines()), type(error).__name__)
 
 
+def _last_port() -> int | None:
+    """The API server's: given with its URL, else where it was started last."""
+    if url := settings().airflow_url:
+        return urlsplit(url).port or 80
+    port = _load().get("port")
+    return int(port) if port else None
+
+
 def _with_driver(url: str, driver: str) -> str:
     return f"postgresql+{driver}:{url.split(':', maxsplit=1)[1]}"
 
@@ -212,9 +225,10 @@ def airflow_environment(
 
     `port` is the API server's: by default the one it has, or had last. Raises ServiceError, WarehouseError.
     """
-    port = port or _load().get("port") or PREFERRED_PORT
+    elsewhere = settings().airflow_url
+    port = port or _last_port() or PREFERRED_PORT
     home = airflow_home()
-    url = f"http://127.0.0.1:{port}"
+    url = elsewhere or f"http://127.0.0.1:{port}"
     metadata = metadata_url()
     airflow = {
         "CORE__DAGS_FOLDER": str(dags or PROJECT / "dags"),
@@ -235,7 +249,8 @@ def airflow_environment(
         "DATABASE__SQL_ALCHEMY_CONN": _with_driver(metadata, "psycopg2"),
         # Airflow 3.3 would derive asyncpg's, which does not know libpq's parameters (`?sslmode=require`).
         "DATABASE__SQL_ALCHEMY_CONN_ASYNC": _with_driver(metadata, "psycopg_async"),
-        "API__HOST": "127.0.0.1",
+        # A container is reached on its own interface; what of that the host publishes, the host decides.
+        "API__HOST": (os.environ.get("AIRFLOW__API__HOST") if elsewhere else None) or "127.0.0.1",
         "API__PORT": str(port),
         "API__BASE_URL": url,
         "API__WORKERS": "1",
@@ -259,7 +274,7 @@ def airflow_environment(
         ),
     }
     # Tasks talk to the API server over HTTP; a site's proxy must not come between.
-    direct = {"127.0.0.1", "localhost"}
+    direct = {"127.0.0.1", "localhost", *([urlsplit(elsewhere).hostname or ""] if elsewhere else [])}
     direct |= set(filter(None, os.environ.get("NO_PROXY", os.environ.get("no_proxy", "")).split(",")))
     return {f"AIRFLOW__{name}": value for name, value in airflow.items()} | {
         "AIRFLOW_HOME": str(home),
@@ -414,6 +429,8 @@ def _write_files() -> None:
     (home / "config").mkdir(exist_ok=True)
     (home / "config" / "airflow_local_settings.py").write_text(_LOCAL_SETTINGS)
     (home / "logs-services").mkdir(exist_ok=True)
+    if given := _environment_or_dotenv("AIRFLOW_ADMIN_PASSWORD"):
+        Credentials().put(AIRFLOW_ADMIN_PASSWORD=given)
     # A file that has all users is kept by Airflow; else it makes passwords, prints them, and leaves it 0644.
     draft = home / "passwords.json.part"
     draft.unlink(missing_ok=True)
@@ -454,11 +471,14 @@ def _run(name: str, arguments: list[str], environment: dict[str, str]) -> None:
         )
 
 
+def _libpq(url: str) -> str:
+    return f"postgresql:{url.split(':', maxsplit=1)[1]}"
+
+
 def _schema_revision(url: str) -> str | None:
     """Where Airflow's database stands, if it stands."""
     try:
-        libpq = _with_driver(url, "").replace("postgresql+:", "postgresql:")
-        with psycopg.connect(libpq, connect_timeout=10) as connection:
+        with psycopg.connect(_libpq(url), connect_timeout=10) as connection:
             row = connection.execute("select version_num from alembic_version").fetchone()
             return str(row[0]) if row else None
     except psycopg.Error:
@@ -497,10 +517,10 @@ def _launch(name: str, environment: dict[str, str]) -> _Record:
     return _Record(name, child.pid, child.pid, process.started, time.time())
 
 
-def _health(port: int) -> dict[str, Any]:
+def _health(url: str) -> dict[str, Any]:
     try:
         # trust_env: a site's proxy knows nothing of this machine's ports.
-        answer = httpx.get(f"http://127.0.0.1:{port}/api/v2/monitor/health", timeout=5, trust_env=False)
+        answer = httpx.get(f"{url}/api/v2/monitor/health", timeout=5, trust_env=False)
         found = answer.json() if answer.status_code == 200 else {}
     except (httpx.HTTPError, ValueError):
         return {}
@@ -508,14 +528,21 @@ def _health(port: int) -> dict[str, Any]:
 
 
 #: Our name of a command -> Airflow's in its health report.
-_HEALTH = {"scheduler": "scheduler", "dag-processor": "dag_processor", "triggerer": "triggerer"}
+_HEALTH = {
+    "api-server": "metadatabase",
+    "scheduler": "scheduler",
+    "dag-processor": "dag_processor",
+    "triggerer": "triggerer",
+}
+#: The same in the table of jobs.
+_JOBS = {"scheduler": "SchedulerJob", "dag-processor": "DagProcessorJob", "triggerer": "TriggererJob"}
 
 
 def _healthy(health: dict[str, Any], record: _Record) -> bool:
-    if record.name == "api-server":
-        return (health.get("metadatabase") or {}).get("status") == "healthy"
     part = _HEALTH[record.name]
     said = health.get(part) or {}
+    if record.name == "api-server":
+        return said.get("status") == "healthy"
     beat = said.get(f"latest_{part}_heartbeat")
     if said.get("status") != "healthy" or not beat:
         return False
@@ -529,8 +556,8 @@ def _listens(record: _Record, port: int) -> bool:
         parent = psutil.Process(record.pid)
         for process in [parent, *parent.children(recursive=True)]:
             with contextlib.suppress(psutil.Error):
-                for socket in process.net_connections(kind="tcp"):
-                    if socket.status == psutil.CONN_LISTEN and socket.laddr.port == port:
+                for found in process.net_connections(kind="tcp"):
+                    if found.status == psutil.CONN_LISTEN and found.laddr.port == port:
                         return True
     return False
 
@@ -539,7 +566,7 @@ def _ready(records: Sequence[_Record], port: int) -> bool:
     server = next(r for r in records if r.name == "api-server")
     if not _listens(server, port):
         return False
-    health = _health(port)
+    health = _health(f"http://127.0.0.1:{port}")
     return all(_healthy(health, record) for record in records)
 
 
@@ -649,11 +676,16 @@ def _stop(records: Sequence[_Record], progress: Progress, *, patience: float) ->
 
 
 def status() -> list[ServiceStatus]:
-    """The four commands, running or not."""
+    """The four commands, running or not; of those in other containers, what the API server says."""
+    if url := settings().airflow_url:
+        parts = {name: _health(url).get(part) or {} for name, part in _HEALTH.items()}
+        said = {name: part.get("status") == "healthy" for name, part in parts.items()}
+        return [ServiceStatus(name, None, said[name], said[name], None) for name in COMMANDS]
     records = {record.name: record for record in _records()}
     port = _load().get("port")
     server = records.get("api-server")
-    health = _health(port) if port and server and _alive(server) and _listens(server, port) else {}
+    answers = port and server and _alive(server) and _listens(server, port)
+    health = _health(f"http://127.0.0.1:{port}") if answers else {}
     found = []
     for name in COMMANDS:
         record = records.get(name)
@@ -661,6 +693,56 @@ def status() -> list[ServiceStatus]:
         healthy = running and record is not None and _healthy(health, record)
         found.append(ServiceStatus(name, record.pid if running and record else None, running, healthy, log_path(name)))
     return found
+
+
+# In containers
+
+
+def prepare(progress: Progress) -> None:
+    """What the services need before any of them starts: files, secrets, Airflow's database. Raises ServiceError."""
+    with _lock(progress):
+        _write_files()
+        _migrate(airflow_environment(), progress)
+
+
+def serve(name: str, *, patience: float = 120) -> NoReturn:
+    """Become one of the commands, in the foreground, as soon as `prepare` has been here. Raises ServiceError."""
+    _known(name)
+    deadline = time.monotonic() + patience
+    release = distribution_version("apache-airflow-core")
+    # Asked before anything else is done: secrets are made once, by `prepare`.
+    while (revision := _schema_revision(metadata_url())) is None or _load().get("migrated") != [release, revision]:
+        if time.monotonic() > deadline:
+            raise ServiceError(f"Airflow's database is not ready after {patience:.0f} s: `baotu init`")
+        time.sleep(0.5)
+    os.chdir(PROJECT)
+    os.umask(0o077)
+    os.execve(sys.executable, _airflow(*COMMANDS[name]), os.environ | airflow_environment())
+
+
+def check(name: str) -> None:
+    """Raises ServiceError unless the command that this container runs is healthy; in a second, `airflow` takes five."""
+    _known(name)
+    if name == "api-server":
+        said = _health(f"http://127.0.0.1:{_last_port()}").get(_HEALTH[name]) or {}
+        if said.get("status") != "healthy":
+            raise ServiceError(f"the API server reports its database as {said.get('status') or 'nothing'}")
+        return
+    # Its own heartbeat, asked of the database: the API server may be down without any harm to it.
+    query = (
+        "select extract(epoch from now() - max(latest_heartbeat))::float8 from job"
+        " where job_type = %s and hostname = %s and state = 'running'"
+    )
+    with psycopg.connect(_libpq(metadata_url()), connect_timeout=10) as connection:
+        row = connection.execute(query, [_JOBS[name], socket.gethostname()]).fetchone()
+    age = row[0] if row else None
+    if age is None or age > HEARTBEAT_LIMIT:
+        raise ServiceError(f"{name} has no heartbeat" + (f" for {age:.0f} s" if age is not None else ""))
+
+
+def _known(name: str) -> None:
+    if name not in COMMANDS:
+        raise ServiceError(f"there is no service {name}; there are {', '.join(COMMANDS)}")
 
 
 def housekeeping(progress: Progress, *, keep_days: int = 30) -> None:
@@ -814,8 +896,9 @@ class Client:
 
 def airflow_api() -> Client:
     """A client of this installation's Airflow. Raises ServiceError when it never ran."""
-    port = _load().get("port")
+    port = _last_port()
+    url = settings().airflow_url or (f"http://127.0.0.1:{port}" if port else None)
     password = Credentials().get("AIRFLOW_ADMIN_PASSWORD")
-    if port is None or password is None:
+    if url is None or password is None:
         raise ServiceError("Airflow was never started here: `baotu up`")
-    return Client(f"http://127.0.0.1:{port}", password)
+    return Client(url, password)

@@ -27,6 +27,12 @@ class Settings(BaseSettings):
     archive_url: str = ""
     #: Apprise URLs, separated by white space or commas.
     alert_urls: str = ""
+    #: Airflow's API server where every service runs in a container of its own; unset: they are started here.
+    airflow_url: str | None = None
+    #: For `baotu init` in a container: who makes the roles and databases on a server that is Baotu's alone, and the
+    #: password that `bi_reader` gets there.
+    superuser_url: str | None = None
+    bi_password: str | None = None
     #: Everything that Baotu itself writes on this machine: server, credentials, logs, Airflow.
     state_dir: Path = Field(default=PROJECT / ".baotu")
 

@@ -27,8 +27,10 @@ class WarehouseError(Exception):
 def warehouse_url() -> str:
     """The libpq URL of the warehouse, as its owner role.
 
-    Raises WarehouseError when none is set and the embedded server has never been started here.
+    Raises WarehouseError when none is set and the embedded server has never been started here, or must not be.
     """
+    if settings().airflow_url and not settings().warehouse_url:
+        raise WarehouseError("BAOTU_WAREHOUSE_URL is not set, and no container starts a PostgreSQL of its own")
     url = settings().warehouse_url or Credentials().get("BAOTU_EMBEDDED_URL")
     if url is None:
         raise WarehouseError("No warehouse: run `baotu up` (embedded PostgreSQL) or set BAOTU_WAREHOUSE_URL")

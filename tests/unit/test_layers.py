@@ -36,7 +36,7 @@ MODULES = [
     {"cli", "demonstration"},
     {"ingest", "deliveries", "upgrade", "samples"},
     {"landing", "gate", "dbt", "publish", "report", "alerts", "trace", "services"},
-    {"readers", "sources", "warehouse", "embedded", "periods", "settings"},
+    {"readers", "sources", "warehouse", "embedded", "roles", "periods", "settings"},
 ]
 Node = dict[str, Any]
 

@@ -1,0 +1,46 @@
+"""Roles and databases of a server that is Baotu's alone, as its superuser makes them: embedded or in a container."""
+
+from urllib.parse import unquote, urlsplit
+
+import psycopg
+from psycopg import sql
+
+
+def ensure_role(superuser_url: str, name: str, password: str) -> None:
+    """A role that may log in and nothing else, with this password. Raises psycopg.Error."""
+    with psycopg.connect(superuser_url, autocommit=True) as connection:
+        found = connection.execute("select from pg_roles where rolname = %s", [name]).fetchone()
+        # The verifier, not the password: statements that fail are written to the server's log.
+        verifier = connection.pgconn.encrypt_password(password.encode(), name.encode(), b"scram-sha-256")
+        statement = sql.SQL("{} role {} login password {} nosuperuser nocreatedb nocreaterole noreplication")
+        verb = sql.SQL("create" if found is None else "alter")
+        connection.execute(statement.format(verb, sql.Identifier(name), sql.Literal(verifier.decode())))
+
+
+def ensure_database(superuser_url: str, name: str, owner: str) -> None:
+    """A database of `owner` that no other role may connect to. Raises psycopg.Error."""
+    with psycopg.connect(superuser_url, autocommit=True) as connection:
+        if connection.execute("select from pg_database where datname = %s", [name]).fetchone() is None:
+            connection.execute(
+                sql.SQL("create database {} owner {}").format(sql.Identifier(name), sql.Identifier(owner))
+            )
+        connection.execute(sql.SQL("revoke all on database {} from public").format(sql.Identifier(name)))
+
+
+def ensure_all(superuser_url: str, *, warehouse: str, metadata: str, bi_password: str) -> None:
+    """The roles and databases that the two URLs name, and `bi_reader`. Safe to repeat. Raises psycopg.Error."""
+    with psycopg.connect(superuser_url, autocommit=True) as connection:
+        connection.execute("select pg_advisory_lock(hashtext('baotu.roles'))")
+        # Tasks know the warehouse's URL, and its role must not open Airflow's own database; nor the reverse.
+        for url in map(urlsplit, (warehouse, metadata)):
+            # Each time: passwords and cluster may have been restored from different days.
+            ensure_role(superuser_url, unquote(url.username or ""), unquote(url.password or ""))
+            ensure_database(superuser_url, url.path.lstrip("/"), unquote(url.username or ""))
+        ensure_role(superuser_url, "bi_reader", bi_password)
+        database = sql.Identifier(urlsplit(warehouse).path.lstrip("/"))
+        connection.execute(sql.SQL("grant connect on database {} to bi_reader").format(database))
+        connection.execute("revoke all on database postgres, template1 from public")
+        connection.execute("alter role bi_reader connection limit 40")
+        # A REPEATABLE READ reader that began before a publication sees empty marts after it.
+        connection.execute("alter role bi_reader set default_transaction_isolation = 'read committed'")
+        connection.execute("alter role bi_reader set statement_timeout = '60s'")

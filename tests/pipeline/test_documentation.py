@@ -1,0 +1,57 @@
+"""`baotu docs`: one page that opens from the file system, with the published marts and what is made of them."""
+
+import json
+import re
+from typing import Any
+
+from click.testing import CliRunner
+
+from baotu import dbt
+from baotu.cli import main
+from tests.pipeline.conftest import City
+
+CHINESE = re.compile(r"[\u4e00-\u9fff]")
+
+
+def test_page_stands_alone_and_knows_the_marts(in_city: City) -> None:
+    done = CliRunner().invoke(main, ["docs"], catch_exceptions=False)
+    page = in_city.state / "docs" / "index.html"
+    assert done.output.strip().splitlines()[-1] == f"file://{page}"
+    html = page.read_text(encoding="utf-8")
+    # Nothing is fetched to show it: no script, style sheet, picture or font from elsewhere.
+    assert re.findall(r"""<(?:script|link|img|iframe)\b[^>]*\b(?:src|href)=["']?(?:https?:)?//""", html) == []
+    assert re.findall(r"""url\(["']?(?:https?:)?//|@import""", html) == []
+
+    manifest, catalog = (
+        json.loads((dbt.target_path("docs") / f"{name}.json").read_text()) for name in ("manifest", "catalog")
+    )
+    assert "趵突 Baotu" in manifest["docs"]["doc.baotu.__overview__"]["block_contents"]
+    models: dict[str, dict[str, Any]] = {
+        node["name"]: node for node in manifest["nodes"].values() if node["resource_type"] == "model"
+    }
+    described = {name: node["description"] for name, node in models.items()}
+    assert {name for name, text in described.items() if not text and not name.startswith("int_")} == set()
+    # What readers see, under the names by which they see it, with the columns that the warehouse has.
+    published = {key.split(".")[-1]: found for key, found in catalog["nodes"].items()}
+    readers = {row["table_name"] for row in in_city.rows("select table_name from information_schema.tables"
+        " where table_schema = 'marts'")}  # fmt: skip
+    assert {
+        found["metadata"]["name"] for found in published.values() if found["metadata"]["schema"] == "marts"
+    } == readers
+    tracking = published["mart_target_tracking"]["columns"]
+    assert set(tracking) == set(models["mart_target_tracking"]["columns"])
+    assert all(CHINESE.search(column["comment"]) for column in tracking.values())
+
+    exposures = {found["name"]: found for found in manifest["exposures"].values()}
+    assert {"scorecard", "trace"} <= set(exposures)
+    for exposure in exposures.values():
+        assert exposure["owner"]["name"] and CHINESE.search(exposure["description"])
+        assert exposure["depends_on"]["nodes"]
+    # Lineage from the office's file to the scorecard.
+    reached, waiting = set(), [exposures["scorecard"]["unique_id"]]
+    while waiting:
+        node = waiting.pop()
+        if node not in reached:
+            reached.add(node)
+            waiting += manifest["parent_map"].get(node, [])
+    assert {"source.baotu.raw.food_spot_checks", "source.baotu.raw.satisfaction_surveys"} <= reached
