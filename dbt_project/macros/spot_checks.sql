@@ -262,9 +262,12 @@ counted as (
         coalesce(
             row_period,
             scope_period,
-            case when delivery_period_end_on is not null then array[delivery_period_start_on, delivery_period_end_on] end,
-            case when published_date is not null then array[published_date, published_date] end,
-            array[issued_on, issued_on]
+            case
+                when delivery_period_end_on is not null
+                    then daterange(delivery_period_start_on, delivery_period_end_on, '[]')
+            end,
+            case when published_date is not null then daterange(published_date, published_date, '[]') end,
+            daterange(issued_on, issued_on, '[]')
         ) as counted_period,
         case
             when row_period is not null then 'file'
@@ -299,7 +302,7 @@ select
     end as sample_id,
     {#- One statement about one scope: a later delivery of it is a correction. #}
     case
-        when is_summary then {{ hash_id(['sample_domain', 'sampling_kind_code', 'counted_period[1]', 'counted_period[2]',
+        when is_summary then {{ hash_id(['sample_domain', 'sampling_kind_code', 'lower(counted_period)', 'upper(counted_period)',
             'coalesce(division_code, sampled_place)', "case when division_code = '370100' then division_name end",
             'case when not is_all_categories then category end',
             'subcategory', 'scope', "case when division_code is null then publisher end"]) }}
@@ -361,8 +364,8 @@ select
     remark,
     scope as scope_text,
     period as period_text,
-    case when is_summary then counted_period[1] end as period_start_on,
-    case when is_summary then counted_period[2] end as period_end_on,
+    case when is_summary then lower(counted_period) end as period_start_on,
+    case when is_summary then upper(counted_period) - 1 end as period_end_on,
     case when is_summary then counted_period_basis end as period_basis,
     is_whole_city,
     is_all_categories,

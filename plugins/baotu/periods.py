@@ -1,6 +1,6 @@
 """Periods as offices write them: a year, a half-year, a quarter, a month.
 
-`stats.parse_period` reads the same in a cell; a test holds the two to one table of cases.
+`stats.parse_period` reads these in a cell too, and days and spans; a test holds the two to one table of cases.
 """
 
 import re

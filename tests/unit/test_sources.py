@@ -247,6 +247,31 @@ OFFICIAL = (
 )
 
 
+LISTS = (
+    ("enterprise_titles", "序号,企业名称,统一社会信用代码,所属市,证书编号,发证日期,有效期,备注"),
+    (
+        "enterprise_titles",
+        "单位详细名称,CreditCode,注册号,县（市、区）,称号名称,认定级别,批次,认定时间,有效期至,认定状态",
+    ),
+    ("brand_records", "序号,地市,企业名称,培育品牌,类别,培育情况"),
+    ("brand_records", "品牌名称,企业名称,品牌价值（亿元）,评价机构,评价标准,评价基准日"),
+    ("brand_records", "证书编号,获证组织,认证产品,发证日期,有效期至,证书状态"),
+    ("brand_records", "基地名称,建设单位,所在地,认定日期"),
+    ("indicator_readings", "指标名称,报告期,完成值,计量单位,合格数,检验数,排名,监测城市数,得分,全国平均分,责任单位"),
+)
+
+
+@pytest.mark.parametrize(("source", "header"), LISTS)
+def test_every_header_of_a_list_is_known(source: str, header: str) -> None:
+    match = load_source(source).match(header.split(","))
+    assert not match.unknown and not match.repeated and not match.personal and not match.missing_required
+
+
+def test_a_header_says_the_unit_of_the_values_below_it() -> None:
+    layout = load_source("brand_records").layout_of(["品牌名称", "品牌价值（万元）"])
+    assert layout is not None and layout.meta == {"value_unit": "万元"}
+
+
 @pytest.mark.parametrize("header", OFFICIAL)
 def test_every_header_of_the_official_layouts_is_known(header: str) -> None:
     match = load_source("food_spot_checks").match(header.split(","))
@@ -335,6 +360,8 @@ def test_names_of_households_are_declared() -> None:
     # Not the address: a hashed one would take the sample's place, and so the sample out of the city's rate.
     assert declared == {"producer_name": "producer_uscc", "sampled_name": "sampled_uscc"}
     assert declared.keys() <= set(food.raw_columns)
+    assert load_source("enterprise_titles").columns["enterprise_name"].personal_under == "uscc"
+    assert load_source("brand_records").columns["holder_name"].personal_under == "holder_uscc"
 
 
 def test_layout_says_the_scale() -> None:
