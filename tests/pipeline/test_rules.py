@@ -21,6 +21,7 @@ from tests.pipeline.conftest import Installation
 
 Row = dict[str, Any]
 FOOD, SURVEYS, WEIGHTS = "food_spot_checks", "satisfaction_surveys", "reference_weights"
+REGISTRY = "enterprise_registry"
 
 GOOD: dict[str, Row] = {
     FOOD: {
@@ -37,6 +38,14 @@ GOOD: dict[str, Row] = {
     WEIGHTS: {
         "weight_set": "population", "scheme": "division", "code": "370102", "value": 1, "base_year": 2020,
         "has_surplus_fields": False,
+    },
+    REGISTRY: {
+        "enterprise_id": "00000000-0000-0000-0000-000000000000", "normalized_name": "某某有限公司",
+        "code_class": "uscc_valid", "identifier_scheme": "USCC", "is_division_prefix_listed": True,
+        "is_code_lower_case": False, "is_check_right": True, "has_surplus_fields": False, "is_shifted": False,
+        "capital_text": "30万元", "capital_amount": 300000, "established_on_text": "1956-03-01",
+        "established_on": "1956-03-01", "issued_on": "2022-06-30", "status_text": "在营", "status_code": "active",
+        "division_basis": "file",
     },
 }  # fmt: skip
 #: Rule → rows that fail it and no other. The two of a list fail together, or in two ways.
@@ -71,12 +80,33 @@ BAD: dict[str, dict[str, list[Row]]] = {
         "REF006": [{"weight_id": "17171717-0000-0000-0000-000000000000"}] * 2,
         "REF007": [{"has_surplus_fields": True}],
     },
+    REGISTRY: {
+        "ENR001": [{"normalized_name": None}],
+        # Without a code there is no scheme.
+        "ENR002": [{"code_class": "missing", "identifier_scheme": None, "is_check_right": None}],
+        "ENR003": [{"code_class": "uscc_check_wrong"}, {"code_class": "uscc_both_wrong"}],
+        "ENR004": [{"has_surplus_fields": True}],
+        "ENR005": [{"is_shifted": True}] * 2,
+        "ENR101": [{"code_class": "uscc_inner_code_wrong"}] * 25,
+        "ENR102": [{"is_division_prefix_listed": False}],
+        "ENR103": [{"is_code_lower_case": True, "code_class": "uscc_lower_case"}],
+        "ENR104": [
+            {"enterprise_id": "17171717-0000-0000-0000-000000000000", "normalized_name": name} for name in ("甲", "乙")
+        ],
+        "ENR105": [{"capital_amount": None}],
+        "ENR106": [{"established_on": None}, {"established_on": "2022-07-01"}],
+        "ENR107": [{"identifier_scheme": "REG15"}, {"identifier_scheme": "OTHER", "is_check_right": None}],
+        "ENR108": [{"identifier_scheme": "REG15", "is_check_right": False}],
+        "ENR109": [{"status_code": None}],
+        "ENR110": [{"division_basis": "unknown"}],
+    },
 }
 #: Delivery rule → rows of a delivery that fails it, beside good deliveries.
 BAD_DELIVERIES: dict[str, dict[str, list[Row]]] = {
     FOOD: {"FSC201": [{"final_result_code": None}] * 3 + [{}]},
     SURVEYS: {"SAT201": [{"scale_min": None, "scale_max": None}]},
     WEIGHTS: {},
+    REGISTRY: {"ENR201": [{"code_class": "missing"}] * 2 + [{"code_class": "uscc_check_wrong"}, {}]},
 }
 SOURCES = sorted(GOOD)
 
