@@ -148,6 +148,15 @@ def test_persons_stay_out(warehouse: Installation) -> None:
         assert "甲公司" in everything and "张某某" not in everything and "李某某" not in everything
 
 
+def test_the_word_null_is_no_value(warehouse: Installation) -> None:
+    """dbt reads the word as missing in its own seed, so the macro must know it."""
+    cells = dict(zip(("注册资本", "经营状态", "住所"), ("null", "NULL", "N/A"), strict=True))
+    warehouse.put(REGISTRY, "企业登记信息_20220630.csv", text_of([row(A, "甲公司", **cells)], 20))
+    warehouse.ingest(REGISTRY)
+    (typed,) = warehouse.rows(f"select * from staging.stg_{REGISTRY} where identifier = %s", A)
+    assert (typed["capital_text"], typed["status_text"], typed["address"]) == (None, None, None)
+
+
 @pytest.mark.real
 @pytest.mark.parametrize(("name", "rows", "quarantined"), [("jinan_half", 6_075, 0), ("invalid_codes_sample", 432, 9)])
 def test_real_codes_have_their_class(warehouse: Installation, name: str, rows: int, quarantined: int) -> None:
