@@ -61,6 +61,7 @@ cells as (
     from {{ source('raw', source_id) }} as raw_row
     inner join delivery on raw_row.delivery_id = delivery.delivery_id
     where raw_row.delivery_id = any({{ landed_deliveries(source_id) }})
+    {{ computed_once() }}
 ),
 
 worded as (
@@ -80,6 +81,7 @@ worded as (
         coalesce(task_name, delivery_task_name, scope, publisher) as task_text,
         nullif(concat_ws(' ', sampled_province, sampled_division, sampled_address), '') as address_text
     from cells
+    {{ computed_once() }}
 ),
 
 task as (
@@ -130,6 +132,7 @@ placed as (
             end as place_text
         from worded
     ) as located
+    {{ computed_once() }}
 ),
 
 coded as (

@@ -1,11 +1,11 @@
 {#- Null tokens live in the seed `null_token`; rendered as a literal, because a join per column would cost more than
-    the typing itself. -#}
+    the typing itself. dbt reads the word null in a seed as a missing value, in any case of letters: so it stands here. -#}
 {% macro null_tokens() -%}
     {%- set seed = ref('null_token') -%}
     {%- if execute -%}
-        array[
+        array['null', 'NULL', 'Null'
         {%- for token in run_query("select token from " ~ seed ~ " order by 1").columns[0].values() -%}
-            '{{ token }}'{{ "," if not loop.last }}
+            , '{{ token }}'
         {%- endfor -%} ]::text[]
     {%- else -%} '{}'::text[]
     {%- endif -%}
@@ -31,3 +31,7 @@
 {% macro hash_id(parts) -%}
     md5(concat_ws(chr(31){% for part in parts %}, coalesce({{ part }}::text, chr(30)){% endfor %}))::uuid
 {%- endmacro %}
+
+{#- Ends a CTE whose expressions are computed once a row. Without it PostgreSQL puts each call wherever its result is
+    named, and a cell is cleaned several times. Typed, because a plain 0 is cast, and a cast ends parallel plans. -#}
+{% macro computed_once() -%} offset bigint '0' {%- endmacro %}

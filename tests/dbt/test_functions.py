@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from scipy import special, stats
 from stdnum.cn import uscc
+from stdnum.iso7064 import mod_11_10
 
 from baotu.periods import parse_period
 
@@ -147,7 +148,10 @@ def test_every_function_is_immutable_and_parallel_safe(stats_functions):
             True,
         ),
         ("parse_period", "value text", "daterange", True),
-        ("normalize_name", "name text", "text", True),
+        ("parse_date_since", "value text, first_year integer", "date", True),
+        ("is_organisation_code", "code text", "boolean", True),
+        ("is_registration_no", "code text", "boolean", True),
+        ("normalize_name", "value text", "text", True),
     ],
 )
 def test_the_contract(stats_functions, name, signature, returns, strict):
@@ -624,6 +628,88 @@ def test_normalised_codes(stats_functions, written, normalised):
     assert one(stats_functions, "normalize_uscc", written) == normalised
 
 
+# --- older identifiers ---------------------------------------------------------------------------------------------
+
+
+def organisation_check(body: str) -> str:
+    """GB 11714-1997, from the standard's formula: letters A = 10 ... Z = 35 without gaps."""
+    check = 11 - sum(int(c, 36) * w for c, w in zip(body, (3, 7, 9, 10, 5, 8, 4, 2), strict=True)) % 11
+    return {10: "X", 11: "0"}.get(check, str(check))
+
+
+@pytest.mark.parametrize("code", ["D2143569X", "192203821", "706266601", "71526726X", "264574251", "745676590"])
+def test_organisation_codes(stats_functions, code):
+    assert one(stats_functions, "is_organisation_code", code) is True
+    slips = [code[:8] + c for c in "0123456789X" if c != code[8]]
+    rows = stats_functions.execute("select bool_or(stats.is_organisation_code(c)) from unnest(%s::text[]) c", [slips])
+    assert rows.fetchone() == (False,)
+
+
+def test_random_organisation_codes(stats_functions):
+    rng = np.random.default_rng(13)
+    codes = ["".join(rng.choice(list("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"), 8)) for _ in range(2_000)]
+    codes = [
+        body + (organisation_check(body) if rng.random() < 0.5 else rng.choice(list("0123456789X"))) for body in codes
+    ]
+    rows = stats_functions.execute(
+        "select stats.is_organisation_code(c) from unnest(%s::text[]) with ordinality as t(c, i) order by i", [codes]
+    )
+    found = [r[0] for r in rows.fetchall()]
+    assert found == [code[8] == organisation_check(code[:8]) for code in codes]
+    assert 900 < sum(found) < 1_300
+
+
+@pytest.mark.parametrize("code", ["", "D2143569-X", "D2143569x", "d2143569X", "D2143569A", "D214356", "Ｄ2143569X"])
+def test_no_organisation_codes(stats_functions, code):
+    assert one(stats_functions, "is_organisation_code", code) is False
+
+
+def test_registration_numbers_against_stdnum(stats_functions):
+    """GS15-2006 takes its check from ISO 7064 MOD 11,10."""
+    rng = np.random.default_rng(14)
+    numbers = ["110108000000016", "440301103097413", "440301103448669"]
+    numbers += ["".join(rng.choice(list("0123456789"), 14)) for _ in range(1_000)]
+    numbers = [n if len(n) == 15 else n + mod_11_10.calc_check_digit(n) for n in numbers]
+    rows = stats_functions.execute("select bool_and(stats.is_registration_no(c)) from unnest(%s::text[]) c", [numbers])
+    assert rows.fetchone() == (True,)
+    slips = [n[:14] + d for n in numbers[:50] for d in "0123456789" if d != n[14]]
+    rows = stats_functions.execute("select bool_or(stats.is_registration_no(c)) from unnest(%s::text[]) c", [slips])
+    assert rows.fetchone() == (False,)
+
+
+@pytest.mark.parametrize("code", ["", "11010800000001", "1101080000000160", "321181NA000037X", "１10108000000016"])
+def test_no_registration_numbers(stats_functions, code):
+    assert one(stats_functions, "is_registration_no", code) is False
+
+
+# --- names --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("written", "normalised"),
+    [
+        ("济南某某（山东）有限公司", "济南某某(山东)有限公司"),
+        ("济南某某〔山东〕有限公司", "济南某某(山东)有限公司"),
+        ("《某某报》集团【济南】有限公司", "(某某报)集团(济南)有限公司"),
+        ("济南 某某\u3000有限公司\n", "济南某某有限公司"),
+        ("某某创维—rgb电子", "某某创维-RGB电子"),
+        ("某某创维－ＲＧＢ电子", "某某创维-RGB电子"),
+        ("“某某”商行", '"某某"商行'),
+        ("「某某」商行", '"某某"商行'),
+        ("阿·某•某・某", "阿·某·某·某"),
+        ("O’某", "O'某"),
+        ("济南某某有限责任公司", "济南某某有限责任公司"),  # another name than 有限公司
+        ("\u200b\u3000", None),
+        ("", None),
+        ("济南【虚构】机械有限公司\n", "济南(虚构)机械有限公司"),
+        ("\ufeff趵突\u200b", "趵突"),
+    ],
+)
+def test_names(stats_functions, written, normalised):
+    assert one(stats_functions, "normalize_name", written) == normalised
+    assert normalised is None or one(stats_functions, "normalize_name", normalised) == normalised
+
+
 # --- cells --------------------------------------------------------------------------------------------------------
 
 
@@ -710,6 +796,22 @@ def test_dates(stats_functions, written, date):
      "202010180", "2020-10-18A", "99999999", "20201301", "2020-10-18 " + "x" * 5_000],
 )  # fmt: skip
 def test_no_dates(stats_functions, written):
+    assert one(stats_functions, "parse_date", written) is None
+
+
+@pytest.mark.parametrize(
+    ("written", "date"),
+    [
+        ("1956-03-01", "1956-03-01"),
+        ("1899-12-31", None),
+        ("1900-01-01", "1900-01-01"),
+        ("20001", "1954-10-04"),
+        ("1979年9月1日", "1979-09-01"),
+    ],
+)
+def test_dates_of_older_years(stats_functions, written, date):
+    found = one(stats_functions, "parse_date_since", written, 1900)
+    assert (found and str(found)) == date
     assert one(stats_functions, "parse_date", written) is None
 
 
@@ -811,21 +913,6 @@ def test_periods(stats_functions, written, first, after):
 )  # fmt: skip
 def test_no_periods(stats_functions, written):
     assert one(stats_functions, "parse_period", written) is None
-
-
-@pytest.mark.parametrize(
-    ("written", "name"),
-    [
-        ("济南（虚构）机械 有限公司", "济南(虚构)机械有限公司"),
-        ("济南【虚构】机械有限公司\n", "济南(虚构)机械有限公司"),
-        ("ａｂｃ\u3000集团", "ABC集团"),
-        ("\ufeff趵突\u200b", "趵突"),
-        (" \u3000", None),
-        ("", None),
-    ],
-)
-def test_names(stats_functions, written, name):
-    assert one(stats_functions, "normalize_name", written) == name
 
 
 # What offices write, and its first and last day; baotu.periods reads these in titles and sidecars.

@@ -25,6 +25,7 @@ FOOD, SURVEYS, WEIGHTS = "food_spot_checks", "satisfaction_surveys", "reference_
 SPOT_CHECKS = {FOOD: "FSC", "agri_monitoring": "AGM", "industrial_spot_checks": "ISC"}
 TITLES, BRANDS, READINGS = "enterprise_titles", "brand_records", "indicator_readings"
 SHARED = "17171717-0000-0000-0000-000000000000"
+REGISTRY = "enterprise_registry"
 
 #: A line of a summary table in which all is well: it needs no name of a product and no verdict.
 COUNTS: Row = {
@@ -68,6 +69,14 @@ GOOD: dict[str, Row] = {
         "value_text": "6012.5", "value": 6012.5, "published_digits": 1, "issued_on": "2021-06-01",
         "are_companions_readable": True, "is_unit_expected": True, "has_surplus_fields": False, "document": "通报",
         "owner_unit": "市市场监管局", "is_published_on_readable": True, "division_basis": "assumed",
+    },
+    REGISTRY: {
+        "enterprise_id": "00000000-0000-0000-0000-000000000000", "normalized_name": "某某有限公司",
+        "code_class": "uscc_valid", "identifier_scheme": "USCC", "is_division_prefix_listed": True,
+        "is_code_lower_case": False, "is_check_right": True, "has_surplus_fields": False, "is_shifted": False,
+        "capital_text": "30万元", "capital_amount": 300000, "established_on_text": "1956-03-01",
+        "established_on": "1956-03-01", "issued_on": "2022-06-30", "status_text": "在营", "status_code": "active",
+        "division_basis": "file",
     },
 }  # fmt: skip
 #: A valuation and a rate that are sound: what their own rules are tried on.
@@ -122,6 +131,26 @@ BAD: dict[str, dict[str, list[Row]]] = {
         "REF005": [{"base_year": None}],
         "REF006": [{"weight_id": "17171717-0000-0000-0000-000000000000"}] * 2,
         "REF007": [{"has_surplus_fields": True}],
+    },
+    REGISTRY: {
+        "ENR001": [{"normalized_name": None}],
+        # Without a code there is no scheme.
+        "ENR002": [{"code_class": "missing", "identifier_scheme": None, "is_check_right": None}],
+        "ENR003": [{"code_class": "uscc_check_wrong"}, {"code_class": "uscc_both_wrong"}],
+        "ENR004": [{"has_surplus_fields": True}],
+        "ENR005": [{"is_shifted": True}] * 2,
+        "ENR101": [{"code_class": "uscc_inner_code_wrong"}] * 25,
+        "ENR102": [{"is_division_prefix_listed": False}],
+        "ENR103": [{"is_code_lower_case": True, "code_class": "uscc_lower_case"}],
+        "ENR104": [
+            {"enterprise_id": "17171717-0000-0000-0000-000000000000", "normalized_name": name} for name in ("甲", "乙")
+        ],
+        "ENR105": [{"capital_amount": None}],
+        "ENR106": [{"established_on": None}, {"established_on": "2022-07-01"}],
+        "ENR107": [{"identifier_scheme": "REG15"}, {"identifier_scheme": "OTHER", "is_check_right": None}],
+        "ENR108": [{"identifier_scheme": "REG15", "is_check_right": False}],
+        "ENR109": [{"status_code": None}],
+        "ENR110": [{"division_basis": "unknown"}],
     },
     TITLES: {
         "TIT001": [{"holder_key": None}],
@@ -221,6 +250,7 @@ BAD_DELIVERIES: dict[str, dict[str, list[Row]]] = {
         "RDG201": [{"subject_code": None}] * 2 + [{}],
         "RDG202": [{"value": None}] * 2 + [{}, {"subject_kind": "aim"}, {"subject_kind": "aim"}],
     },
+    REGISTRY: {"ENR201": [{"code_class": "missing"}] * 2 + [{"code_class": "uscc_check_wrong"}, {}]},
 }
 for source, letters in SPOT_CHECKS.items():
     GOOD[source] = GOOD[FOOD]

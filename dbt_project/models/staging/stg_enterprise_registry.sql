@@ -1,0 +1,220 @@
+{{ config(
+    pre_hook=[
+        "{{ forget_landed_deliveries('enterprise_registry') }}",
+        "analyze raw.enterprise_registry (delivery_id)",
+    ],
+    indexes=[
+        {'columns': ['delivery_id', 'row_no', 'item_no'], 'unique': true},
+        {'columns': ['enterprise_id']},
+    ],
+) }}
+{%- do uses([
+    'cell_value', 'normalize_uscc', 'is_uscc', 'is_organisation_code', 'is_registration_no', 'normalize_name',
+    'parse_date_since', 'parse_number',
+]) %}
+{%- set names_city = "'(济南|莱芜)(?!(东|西|南|北|中)?(路|大街|街|大道))'" %}
+{#- Two digits of a province in GB/T 2260, and 10 for what the state itself registers. -#}
+{%- set province_prefix = "'^(1[0-5]|2[1-3]|3[1-7]|4[1-6]|5[0-4]|6[1-5]|71|8[12])'" %}
+
+with delivery as (
+    select
+        delivery_id,
+        origin_id,
+        issued_on,
+        meta ->> 'division' as delivery_division
+    from ops.delivery
+    where delivery_id = any({{ landed_deliveries('enterprise_registry') }})
+),
+
+cells as (
+    select
+        raw_row.delivery_id,
+        raw_row.row_no,
+        raw_row.part,
+        raw_row.file_row,
+        raw_row.extra ? '__surplus__' as has_surplus_fields,
+        {% for column in [
+            'enterprise_name', 'uscc', 'registration_no', 'organisation_code', 'established_on', 'enterprise_type',
+            'capital', 'status', 'province', 'region', 'address', 'industry_code', 'registration_authority',
+            'deregistered_on',
+        ] -%}
+        {{ cleaned('raw_row.' ~ column) }} as {{ column }}{{ "," if not loop.last }}
+        {% endfor %}
+    from {{ source('raw', 'enterprise_registry') }} as raw_row
+    where raw_row.delivery_id = any({{ landed_deliveries('enterprise_registry') }})
+    {{ computed_once() }}
+),
+
+split as (
+    select
+        cells.*,
+        delivery.origin_id,
+        delivery.issued_on,
+        delivery.delivery_division,
+        coalesce(uscc, registration_no, organisation_code) as code_text,
+        stats.normalize_uscc(coalesce(uscc, registration_no, organisation_code)) as code,
+        ltrim(capital, '0123456789,. ') as capital_unit,
+        nullif(concat_ws(' ', province, region, address), '') as own_place,
+        coalesce(delivery_division, registration_authority) as stated_place
+    from cells
+    -- Each row has its delivery; an inner join the planner takes for a few rows, which one process can do.
+    left join delivery on cells.delivery_id = delivery.delivery_id
+    {{ computed_once() }}
+),
+
+identified as (
+    select
+        split.*,
+        case
+            when length(code) = 18 and octet_length(code) = 18 then 'USCC'
+            when length(code) = 15 and code ~ '^[0-9]+$' then 'REG15'
+            when stats.is_organisation_code(replace(code, '-', '')) then 'ORG'
+            when code is not null then 'OTHER'
+        end as identifier_scheme,
+        -- Where a row names another city itself, neither sidecar nor authority says where it is.
+        case
+            when stated_place is null then own_place
+            when own_place !~ {{ names_city }}
+                and (region !~ '[区县]' or own_place ~ '^([^ ]{2,3}(省|自治区) *)?[^ 省]{2,4}市')
+                then own_place
+            else concat_ws(' ', own_place, stated_place)
+        end as place
+    from split
+    {{ computed_once() }}
+),
+
+checked as (
+    select
+        identified.*,
+        case when identifier_scheme = 'ORG' then replace(code, '-', '') else code end as identifier,
+        case
+            when identifier_scheme = 'USCC' then stats.is_uscc(code)
+            when identifier_scheme = 'REG15' then stats.is_registration_no(code)
+            when identifier_scheme = 'ORG' then true
+        end as is_check_right,
+        case when identifier_scheme = 'USCC' then stats.is_organisation_code(substr(code, 9, 9)) end
+            as is_organisation_code_valid,
+        place ~ {{ names_city }} as names_city,
+        -- 莱芜市莱城区 is the district; 济南市中区 is 市中区 of 济南.
+        substring(regexp_replace(place, '济南市?(?!中区)|莱芜市', '', 'g') from {{ division_pattern() }}) as division_name
+    from identified
+    {{ computed_once() }}
+),
+
+typed as (
+    select
+        checked.*,
+        stats.normalize_name(enterprise_name) as normalized_name,
+        stats.parse_date_since(established_on, 1900) as established_date,
+        stats.parse_date_since(deregistered_on, 1900) as deregistered_date,
+        stats.parse_number(rtrim(left(capital, length(capital) - length(capital_unit)))) * capital_unit_alias.factor
+            as capital_amount,
+        capital_unit_alias.currency_code,
+        status_alias.status_code as stated_status,
+        case
+            when division_name.division_code is not null then division_name.division_code
+            when names_city then '370100'
+        end as division_code
+    from checked
+    left join {{ ref('capital_unit') }} as capital_unit_alias
+        on translate(checked.capital_unit, '() ', '') = capital_unit_alias.unit
+    left join {{ ref('enterprise_status_alias') }} as status_alias
+        on {{ code_word('checked.status') }} = status_alias.alias
+    left join {{ ref('division_name') }} as division_name
+        on checked.division_name = division_name.name and (checked.names_city or not division_name.needs_city)
+    {{ computed_once() }}
+),
+
+described as (
+    select
+        typed.*,
+        case when capital_amount is not null then currency_code end as capital_currency,
+        coalesce(stated_status, case when deregistered_date is not null then 'deregistered' end) as status_code,
+        case
+            when place is null then 'unknown'
+            when division_code is null then 'elsewhere'
+            when own_place is not null then 'file'
+            when delivery_division is not null then 'sidecar'
+            else 'authority'
+        end as division_basis
+    from typed
+    {{ computed_once() }}
+)
+
+select
+    delivery_id,
+    row_no,
+    1::smallint as item_no,
+    part,
+    file_row,
+    origin_id,
+    issued_on,
+    case
+        when identifier is null then {{ hash_id(["'row'", 'origin_id', 'row_no']) }}
+        else {{ hash_id(["'enterprise'", 'identifier_scheme', 'identifier']) }}
+    end as enterprise_id,
+    identifier_scheme,
+    identifier,
+    code_text,
+    case
+        when identifier_scheme is null then 'missing'
+        when identifier_scheme = 'REG15' then 'registration_no'
+        when identifier_scheme <> 'USCC' then 'length_' || length(code)
+        when is_check_right and not is_organisation_code_valid then 'uscc_inner_code_wrong'
+        when is_check_right and code_text ~ '[a-z]' then 'uscc_lower_case'
+        when is_check_right then 'uscc_valid'
+        when is_organisation_code_valid then 'uscc_check_wrong'
+        else 'uscc_both_wrong'
+    end as code_class,
+    is_check_right,
+    is_organisation_code_valid,
+    -- Of the city and its predecessors each code is known; of other places only the province.
+    case
+        when identifier_scheme <> 'USCC' then null
+        when substr(identifier, 3, 4) in ('3701', '3712')
+            then substr(identifier, 3, 6) in (select division.division_code from {{ ref('division') }} as division)
+        else substr(identifier, 3, 6) ~ {{ province_prefix }}
+    end as is_division_prefix_listed,
+    code_text ~ '[a-z]' as is_code_lower_case,
+    case
+        when identifier_scheme = 'USCC' then substr(identifier, 9, 9)
+        when identifier_scheme = 'ORG' then identifier
+    end as organisation_code,
+    enterprise_name,
+    normalized_name,
+    established_on as established_on_text,
+    established_date as established_on,
+    deregistered_on as deregistered_on_text,
+    deregistered_date as deregistered_on,
+    enterprise_type,
+    capital as capital_text,
+    capital_amount,
+    capital_currency,
+    status as status_text,
+    status_code,
+    province,
+    region,
+    address,
+    division_code,
+    division_basis,
+    division_code is not null as in_scope,
+    industry_code as industry_text,
+    upper(substring(industry_code from '^([A-Ta-t]?[0-9]{2,4})(?![0-9])')) as industry_code,
+    registration_authority,
+    has_surplus_fields,
+    -- A comma that was not quoted, in a row that still has as many fields: an amount stands where a place belongs, or
+    -- prose where the amount does.
+    coalesce(
+        concat_ws(' ', province, region) ~ '(^| )[0-9][0-9,.]*[ (]*[万亿元]'
+        or length(region) > 20 or length(province) > 10
+        or (capital !~ '[0-9]' and length(capital) > 15),
+        false
+    ) as is_shifted,
+    hash_record_extended(
+        row(
+            enterprise_name, established_date, deregistered_date, enterprise_type, capital_amount, capital_currency,
+            case when capital_amount is null then capital end, status_code, division_code, division_basis, address,
+            industry_code
+        ), 0
+    ) as attributes_hash
+from described
