@@ -18,7 +18,8 @@ from scipy.stats import binom
 from stdnum.cn import uscc as stdnum_uscc
 
 from baotu.readers import Reading, Refused, read
-from baotu.samples import DIVISIONS, NOTE, _strata, _stratified, uscc, write_samples
+from baotu.samples import DIVISIONS, NOTE, uscc, write_samples
+from baotu.samples.surveys import strata_of, stratified
 from baotu.sources import load_source
 
 SMALL = 0.01
@@ -390,7 +391,7 @@ def test_a_division_with_one_respondent_joins_a_neighbour() -> None:
     licheng, zhangqiu, shizhong, laiwu = "370112", "370114", "370103", "370116"
 
     def groups(*codes: str) -> list[set[str]]:
-        return [set(s.divisions) for s in _strata((code, Fraction(50)) for code in codes)]
+        return [set(s.divisions) for s in strata_of((code, Fraction(50)) for code in codes)]
 
     assert groups(licheng, licheng, zhangqiu, zhangqiu) == [{licheng}, {zhangqiu}]
     # One in the middle joins the next larger, however many there are of them.
@@ -403,7 +404,7 @@ def test_a_division_with_one_respondent_joins_a_neighbour() -> None:
     assert groups(licheng) == [{licheng}]
     # Weight follows: (110.6 + 104.7) · 50 and 86.9 · 80.
     scores = [(licheng, Fraction(40)), (zhangqiu, Fraction(60)), (zhangqiu, Fraction(50)), (laiwu, Fraction(80))]
-    assert _stratified([*scores, (laiwu, Fraction(80))]) == Fraction("17717") / Fraction("302.2")
+    assert stratified([*scores, (laiwu, Fraction(80))]) == Fraction("17717") / Fraction("302.2")
 
 
 def test_codes_are_right_private_and_distinct() -> None:
