@@ -244,11 +244,12 @@ def test_sample_numbers_repeat_only_where_planted(usual: Written, tables: dict[s
         seen: Counter[tuple[str | None, ...]] = Counter()
         for file_row, row in table:
             files.setdefault(str(row["sample_no"]), set()).add(file)
-            key = (row["sample_no"], row["item_name"])
+            key = (row["sample_no"], row.get("item_name"))
             seen[key] += 1
             doubled = traps.get((file, file_row), "").startswith("exact duplicate")
             assert (seen[key] > 1) == doubled, (file, file_row)
-            assert row["item_name"] or row["result"] != "不合格" or file_row in {r for f, r in errors if f == file}
+            items = row["item_name"] if "item_name" in row else row["items_combined"]
+            assert items or row["result"] != "不合格" or file_row in {r for f, r in errors if f == file}
     corrected = {t["sample_no"] for t in usual.truth["traps"] if t["what"].startswith("correction")}
     corrected |= {e["sample_no"] for e in usual.truth["errors"] if "of a correction" in e["what"]}
     assert {number for number, where in files.items() if len(where) > 1} == corrected
@@ -338,11 +339,17 @@ def _mean_by_division(scores: dict[str, list[float]]) -> float:
     """Means of divisions weighted by population; a single respondent's division joins the next larger one."""
     people = {name: float(value) for _, name, value in DIVISIONS}
     order = sorted(scores, key=lambda name: -people[name])
-    while (alone := next((i for i, name in enumerate(order) if len(scores[name]) == 1), None)) is not None:
-        small, large = order.pop(alone), order[max(alone - 1, 0)]
-        scores[large] = scores[large] + scores[small]
-        people[large] += people[small]
-    return sum(people[n] * sum(scores[n]) / len(scores[n]) for n in order) / sum(people[n] for n in order)
+    # Above the first with several there is none to join: it takes those in.
+    first = next((i for i, name in enumerate(order) if len(scores[name]) > 1), len(order) - 1)
+    groups = [order[: first + 1]]
+    for name in order[first + 1 :]:
+        if len(scores[name]) == 1:
+            groups[-1].append(name)
+        else:
+            groups.append([name])
+    means = [sum(sum(scores[n]) for n in group) / sum(len(scores[n]) for n in group) for group in groups]
+    weights = [sum(people[n] for n in group) for group in groups]
+    return sum(m * w for m, w in zip(means, weights, strict=True)) / sum(weights)
 
 
 def test_i07_recomputed_from_the_files(usual: Written, tables: dict[str, Any]) -> None:

@@ -5,7 +5,7 @@ which GB 11714 keeps for private use, and every file says that it is fictional. 
 from the generated records, with exact fractions: not from the files and not in SQL, so that it can contradict
 both.
 
-A source is one function that returns its deliveries and one entry in `city`; each draws from a random
+A source is a module with `deliveries`, `truth` and `RULES`, and an entry in `city`; each draws from a random
 stream of its own, so that a new source changes none that is already there.
 """
 

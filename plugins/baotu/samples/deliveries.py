@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Literal
 
 NOTE = "示例数据，纯属虚构"
 YEARS = (2020, 2021, 2022)
-
 
 Cell = str | int | date | None
 #: Canonical column → header as this office writes it.
@@ -27,7 +26,7 @@ class Fault:
     outcome: Literal["quarantined", "info"] = "quarantined"
 
 
-@dataclass(kw_only=True, eq=False)
+@dataclass(kw_only=True, eq=False, slots=True)
 class Row:
     """One row as delivered, and what is known of it beyond its cells."""
 
@@ -41,6 +40,15 @@ class Row:
     @property
     def is_quarantined(self) -> bool:
         return self.error is not None and self.error.outcome == "quarantined"
+
+    @property
+    def subject(self) -> dict[str, str]:
+        """What the row is about, where its file says so by a number."""
+        return {}
+
+    def forget_cells(self) -> None:
+        """The file is written: what the truth needs of a row stays, or a city of three years fills the memory."""
+        self.cells = {}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,12 +79,23 @@ class Delivery:
     issued_on: date
     form: Csv | Xlsx
     layout: Layout
-    rows: Sequence[Row]
+    #: Gone through once, when the file is written: they may be as many as do not fit into memory.
+    rows: Iterable[Row]
     #: Merged rows above the header (workbooks only).
     titles: tuple[str, ...] = ()
     sidecar: dict[str, str | int] | None = None
     #: `refused` is never read; `known` are the bytes of a delivery that landed before.
     status: Literal["accepted", "rejected", "refused", "known"] = "accepted"
+    #: The name of the delivery whose bytes these are.
+    same_bytes_as: str | None = None
+    #: Sent by mistake: somebody has to withdraw it.
+    is_mistake: bool = False
+    #: Known once the file is written.
+    sha256: str = ""
+    rows_read: int = 0
+    rows_quarantined: int = 0
+    #: Rows with something planted in them.
+    planted: list[Row] = field(default_factory=list)
 
     @property
     def is_read(self) -> bool:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
-from typing import Literal
+from datetime import date
+from typing import Any
 
 from baotu.samples.deliveries import (
     GB18030,
@@ -18,9 +18,7 @@ from baotu.samples.deliveries import (
     Cell,
     Csv,
     Delivery,
-    Fault,
     Layout,
-    Row,
     Xlsx,
 )
 from baotu.samples.names import (
@@ -34,15 +32,30 @@ from baotu.samples.names import (
     producers,
     wrong_check,
 )
+from baotu.samples.rates import Rate, standings
+from baotu.samples.sampling import (
+    SEASONS,
+    Block,
+    DateStyle,
+    Item,
+    Kind,
+    Result,
+    Sample,
+    day_of,
+    division_of,
+    is_plain,
+    item_cells,
+    produced,
+    rows_of,
+    slashed,
+    trap,
+    twin,
+    wrong,
+)
 
-
-@dataclass(frozen=True)
-class Item:
-    """A failing test: item, result, limit."""
-
-    name: str
-    result: str
-    limit: str
+SOURCE = "food_spot_checks"
+#: What the codes of this source's rules begin with.
+_LETTERS = "FSC"
 
 
 @dataclass(frozen=True)
@@ -136,7 +149,9 @@ _TABLEWARE = Category(
     (_COLIFORM, Item("阴离子合成洗涤剂（以十二烷基苯磺酸钠计）", "0.031mg/100cm²", "不得检出")),
 )
 
-Kind = Literal["evaluation", "supervision", "risk_monitoring", "follow_up", "unknown"]
+#: Samples a year at scale 1, 60,000 together.
+EVALUATED, SUPERVISED = 15_480, 44_520
+
 _KIND_TEXT: dict[Kind, str] = {
     "evaluation": "评价性抽检",
     "supervision": "监督抽检",
@@ -152,27 +167,6 @@ _TASK_TEXT: dict[Kind, str] = {
     "follow_up": "{year}年评价性抽检不合格食品跟踪抽检",
     "unknown": "",
 }
-
-
-@dataclass(frozen=True, kw_only=True)
-class Sample:
-    """One version of a sample, as it must be understood."""
-
-    sample_no: str
-    kind: Kind
-    #: None: another city.
-    division: str | None
-    is_tableware: bool
-    #: Of its own, or what stands in for it: the delivery's period.
-    sampled_on: date
-    result: Literal["pass", "fail", "problem"] = "pass"
-    items: tuple[Item, ...] = ()
-    texts: tuple[tuple[str, Cell], ...] = ()
-
-
-@dataclass(kw_only=True, eq=False)
-class FoodRow(Row):
-    sample: Sample
 
 
 def _food_layout(*columns: str, **headers: str) -> Layout:
@@ -192,6 +186,7 @@ def _food_layout(*columns: str, **headers: str) -> Layout:
         "item_name": "不合格项目",
         "item_result": "检验结果",
         "item_limit": "标准值",
+        "items_combined": "不合格项目║检验结果║标准值",
         "initial_result": "初检结论",
         "reinspection_result": "复检结论",
         "result": "结果判定",
@@ -240,6 +235,11 @@ _WITH_TASK = _food_layout(
     producer_name="生产单位",
     result="检验结论",
 )
+#: All failing items in one cell.
+_WITH_ITEMS = _food_layout(
+    *(c for c in _COMMON if c not in ("item_name", "item_result", "item_limit")),
+    *("items_combined", "sampling_kind", "published_on", "remark"),
+)
 #: Neither kind nor task: the sidecar has to say it. The address takes the place of the division.
 _WITHOUT_KIND = _food_layout(*("sampled_address" if c == "sampled_division" else c for c in _COMMON), "remark")
 
@@ -252,15 +252,13 @@ _SUPERVISION_FORMS: dict[tuple[int, int], tuple[Csv, Layout]] = {
     (2021, 1): (replace(GB18030, delimiter=";"), _WITH_TASK),
     (2021, 2): (replace(UTF8, delimiter="\t"), _WITH_KIND),
     (2021, 3): (UTF16_TAB, _WITH_TASK),
-    (2021, 4): (replace(UTF8_BOM, delimiter=";"), _WITH_KIND),
+    (2021, 4): (replace(UTF8_BOM, delimiter=";"), _WITH_ITEMS),
     (2022, 1): (GB18030, _WITH_KIND),
     (2022, 2): (UTF8_BOM, _WITH_TASK),
     (2022, 3): (UTF16_TAB, _WITH_KIND),
     (2022, 4): (replace(UTF8, delimiter=";"), _WITH_KIND),
 }
 
-#: First and last day of sampling. The last quarter ends early: its notice is then known when the year ends.
-_SEASONS = {1: ((1, 6), (3, 25)), 2: ((4, 1), (6, 25)), 3: ((7, 1), (9, 25)), 4: ((10, 9), (12, 15))}
 #: The number of a notice names a month of its quarter: who reads 第3号 as March is not misled.
 _NOTICES = {1: (3, 4, 20), 2: (6, 7, 20), 3: (9, 10, 20), 4: (12, 12, 29)}
 
@@ -280,18 +278,15 @@ class _FoodYear:
         *,
         elsewhere: str | None = None,
         tableware: bool = False,
-        result: Literal["pass", "fail", "problem"] = "pass",
+        result: Result = "pass",
         item_count: int | None = None,
     ) -> Sample:
         rng = self.rng
         self.serial += 1
-        code = rng.choices([d[0] for d in DIVISIONS], [float(d[2]) for d in DIVISIONS])[0]
-        if self.serial <= len(DIVISIONS):
-            code = DIVISIONS[self.serial - 1][0]  # every division is there, however small the scale
+        code = division_of(rng, self.serial)
         category = _TABLEWARE if tableware else rng.choices(_CATEGORIES, [c.share for c in _CATEGORIES])[0]
         subcategory, products = rng.choice(list(category.products.items()))
-        first, last = (date(self.year, *day) for day in _SEASONS[quarter])
-        sampled_on = first + timedelta(days=rng.randrange((last - first).days + 1))
+        sampled_on = day_of(rng, self.year, quarter)
         place = elsewhere or f"济南市{DIVISION_NAMES[code]}"
         is_catering = category.name == "餐饮食品"
         party = (
@@ -309,7 +304,7 @@ class _FoodYear:
             "sampled_division": place,
             "sampled_address": f"{'' if elsewhere else '山东省'}{place}示例路{rng.randrange(1, 200)}号",
             "spec": rng.choice(("500g/袋", "1.8L/桶", "250mL×12盒", "散装")) if is_named else "/",
-            "production_date": self._produced(sampled_on) if is_named else f"购进日期：{_slashed(sampled_on)}",
+            "production_date": produced(rng, sampled_on) if is_named else f"购进日期：{slashed(sampled_on)}",
             "category": category.name,
             "subcategory": subcategory,
         }
@@ -328,16 +323,36 @@ class _FoodYear:
             texts=tuple(texts.items()),
         )
 
-    def _produced(self, sampled_on: date) -> str:
-        day = sampled_on - timedelta(days=self.rng.randrange(5, 90))
-        shape = self.rng.randrange(20)
-        if shape == 0:
-            return f"批号J{day:%y%m%d}"
-        return _slashed(day) if shape < 4 else f"{day:%Y%m%d}" if shape < 7 else day.isoformat()
+
+#: What stands between items, and between a name, its result and its limit, where a layout has one cell for all.
+_ITEM_MARK, _PART_MARK = ";", "║"
 
 
-def _slashed(day: date) -> str:
-    return f"{day.year}/{day.month}/{day.day}"
+def _block(sample: Sample, date_style: DateStyle, **cells: Cell) -> Block:
+    """A sample's rows: one, or one per failing item."""
+    result = {
+        "pass": "未检出问题" if sample.kind == "risk_monitoring" else "合格",
+        "fail": "不合格",
+        "problem": "问题样品",
+    }[sample.result]
+    said: dict[str, Cell] = {
+        "result": result,
+        "sampled_on": date_style(sample.sampled_on),
+        "sampling_kind": _KIND_TEXT[sample.kind],
+        "task_name": _TASK_TEXT[sample.kind].format(year=sample.sampled_on.year),
+    }
+    return rows_of(sample, said | cells, item_cells(sample))
+
+
+def _in_one_cell(block: Block) -> Block:
+    """The sample in one row, its failing items in one cell."""
+    items = block[0].sample.items
+    block[0].cells["items_combined"] = (
+        _ITEM_MARK.join(_PART_MARK.join((i.name, i.result, i.limit)) for i in items) or None
+    )
+    if len(items) > 1:
+        block[0].trap = "several failing items in one cell: the sample fails once"
+    return block[:1]
 
 
 def _failing_with(sample: Sample, count: int) -> Sample:
@@ -346,69 +361,23 @@ def _failing_with(sample: Sample, count: int) -> Sample:
     return replace(sample, result="fail", items=pool[:count])
 
 
-def _block(sample: Sample, date_style: Callable[[date], Cell], **cells: Cell) -> list[FoodRow]:
-    """A sample's rows: one, or one per failing item."""
-    result = {
-        "pass": "未检出问题" if sample.kind == "risk_monitoring" else "合格",
-        "fail": "不合格",
-        "problem": "问题样品",
-    }[sample.result]
-    base: dict[str, Cell] = {
-        **dict(sample.texts),
-        "sample_no": sample.sample_no,
-        "result": result,
-        "sampled_on": date_style(sample.sampled_on),
-        "sampling_kind": _KIND_TEXT[sample.kind],
-        "task_name": _TASK_TEXT[sample.kind].format(year=sample.sampled_on.year),
-    }
-    rows = []
-    for item in sample.items or (None,):
-        own: dict[str, Cell] = (
-            {"item_name": item.name, "item_result": item.result, "item_limit": item.limit} if item else {}
-        )
-        rows.append(FoodRow(cells=base | own | cells, sample=sample))
-    return rows
-
-
-def _trap(rows: list[FoodRow], what: str) -> list[FoodRow]:
-    for row in rows:
-        row.trap = what
-    return rows
-
-
-#: Column → the rule that finds a planted error in it, and what becomes of the row.
-_FOOD_RULES: dict[str, tuple[str, Literal["quarantined", "info"]]] = {
-    "product_name": ("FSC001", "quarantined"),
-    "result": ("FSC002", "quarantined"),
-    "sampled_on": ("FSC003", "quarantined"),
-    "producer_uscc": ("FSC101", "info"),
-}
-
-
-def _wrong(row: FoodRow, column: str, value: Cell, what: str) -> FoodRow:
-    row.cells[column] = value
-    row.error = Fault(column, what, *_FOOD_RULES[column])
-    return row
-
-
-_DATE_STYLES: dict[int, Callable[[date], Cell]] = {
+_DATE_STYLES: dict[int, DateStyle] = {
     2020: date.isoformat,
-    2021: _slashed,
+    2021: slashed,
     2022: lambda day: day,
 }
 
 
 def _evaluation(seed: int, scale: float) -> Iterator[Delivery]:
-    late: list[list[FoodRow]] = []  # corrections that only come with the first notice of the next year
+    late: list[Block] = []  # corrections that only come with the first notice of the next year
     for year in YEARS:
         rng = random.Random(f"{seed}/food_spot_checks/evaluation/{year}")
         make = _FoodYear(rng, "P", year)
         style = _DATE_STYLES[year]
-        judged = max(400, round(15_200 * scale))
-        # 2022: below 98 %, and yet 98.0 % when rounded, as the real table of domain.md §0 is.
-        failing = {2020: round(judged * 0.0072), 2021: round(judged * 0.0079)}.get(
-            year, max(judged // 50 + 1, round(judged * 0.0204))
-        )
+        judged = max(400, round(EVALUATED * scale))
+        # 2022: the first number of failures that lies below 98 %: rounded, it is 98 % again from 1,500 samples on.
+        # One more counts than `judged`: that with a mere note on its code.
+        failing = {2020: round(judged * 0.0072), 2021: round(judged * 0.0079)}.get(year, (judged + 1) // 50 + 1)
         extra = max(40, judged // 40)
         quarters = [1 + i % 4 for i in range(judged - extra)]
         regular = [make.sample("evaluation", q) for q in quarters]
@@ -429,72 +398,73 @@ def _evaluation(seed: int, scale: float) -> Iterator[Delivery]:
             s.sample_no: _failing_with(s, counts.pop(0)) if s.sample_no in fails else s for s in (*regular, *additional)
         }
 
-        blocks: dict[int, list[list[FoodRow]]] = {}
+        blocks: dict[int, list[Block]] = {}
         for quarter, samples in by_quarter.items():
             here = blocks.setdefault(quarter, [])
             for sample in samples:
                 if sample in reinspected or sample is late_pass:
                     what = "failing at first, passing in a later delivery"
-                    here.append(_trap(_block(_failing_with(sample, 2), style), what))
+                    here.append(trap(_block(_failing_with(sample, 2), style), what))
                 elif sample is misprinted:
                     what = "passing at first, failing in a later delivery"
-                    here.append(_trap(_block(sample, style), what))
+                    here.append(trap(_block(sample, style), what))
                 elif sample is dateless:
                     # It counts in the period of its delivery.
                     what = "no sampling date: its delivery's period counts"
-                    here.append(_trap(_block(sample, lambda _: None), what))
+                    here.append(trap(_block(sample, lambda _: None), what))
                 else:
                     here.append(_block(final[sample.sample_no], style))
             for place in ELSEWHERE:
-                result: Literal["pass", "fail"] = "fail" if place == ELSEWHERE[quarter % 3] else "pass"
+                result: Result = "fail" if place == ELSEWHERE[quarter % 3] else "pass"
                 other = make.sample("evaluation", quarter, elsewhere=place, result=result)
-                here.append(_trap(_block(other, style), "another city: out of scope"))
+                here.append(trap(_block(other, style), "another city: out of scope"))
             for outcome in ("pass", "problem"):
                 risk = make.sample("risk_monitoring", quarter, result="problem" if outcome == "problem" else "pass")
-                here.append(_trap(_block(risk, style), "risk monitoring: never judged"))
+                here.append(trap(_block(risk, style), "risk monitoring: never judged"))
             follow = make.sample("follow_up", quarter, result="fail" if quarter % 2 else "pass")
-            here.append(_trap(_block(follow, style), "follow-up of an earlier failure: not in the rate"))
+            here.append(trap(_block(follow, style), "follow-up of an earlier failure: not in the rate"))
             for outcome in ("pass", "fail"):
                 ware = make.sample(
                     "evaluation", quarter, tableware=True, result="fail" if outcome == "fail" else "pass"
                 )
-                here.append(_trap(_block(ware, style), "tableware: not in the rate"))
+                here.append(trap(_block(ware, style), "tableware: not in the rate"))
         for _ in range(2):
             unknown = make.sample("unknown", 2, result="fail")
-            blocks[2].append(_trap(_block(unknown, style), "kind of sampling unknown: enters no rate"))
+            blocks[2].append(trap(_block(unknown, style), "kind of sampling unknown: enters no rate"))
 
         # Errors, each in a sample of its own; all but the code's make it one that is not judged.
         odd = _block(make.sample("evaluation", 1), style)
-        _wrong(odd[0], "result", "详见报告", "result is neither pass nor fail")
+        wrong(odd[0], _LETTERS, "result", "详见报告", "result is neither pass nor fail")
         blocks[1].append(odd)
         code = _block(_with_producer(make, 2), style)
-        _wrong(
+        wrong(
             code[0],
+            _LETTERS,
             "producer_uscc",
             wrong_check(str(code[0].cells["producer_uscc"])),
             "USCC with a wrong check digit",
         )
         blocks[2].append(code)
         nameless = _block(make.sample("evaluation", 3), style)
-        _wrong(nameless[0], "product_name", None, "product name is missing")
+        wrong(nameless[0], _LETTERS, "product_name", None, "product name is missing")
         blocks[3].append(nameless)
         half = _block(_failing_with(make.sample("evaluation", 4), 2), style)
-        _wrong(half[1], "result", "详见报告", "result is neither pass nor fail, in one of a sample's two rows")
+        wrong(half[1], _LETTERS, "result", "详见报告", "result is neither pass nor fail, in one of a sample's two rows")
         half[0].trap = "good row of a sample with a quarantined row: accepted, not judged"
         blocks[4].append(half)
         undated = _block(make.sample("evaluation", 4), style)
-        _wrong(undated[0], "sampled_on", f"{year}-02-30", "a date that does not exist")
+        wrong(undated[0], _LETTERS, "sampled_on", f"{year}-02-30", "a date that does not exist")
         blocks[4].append(undated)
 
-        doubts: list[list[FoodRow]] = []
+        doubts: list[Block] = []
         if year == 2021:
             # The latest version decides even if it is quarantined: this sample is no longer judged.
             sample = make.sample("evaluation", 2)
             what = "passing at first, its later version is quarantined: not judged"
-            blocks[2].append(_trap(_block(sample, style), what))
+            blocks[2].append(trap(_block(sample, style), what))
             doubts.append(_block(sample, style, remark="更正"))
             what = "result of a correction is neither pass nor fail"
-            _wrong(doubts[0][0], "result", "详见复检报告", what)
+            wrong(doubts[0][0], _LETTERS, "result", "详见复检报告", what)
 
         for quarter, (number, month, day) in _NOTICES.items():
             here = blocks[quarter]
@@ -502,14 +472,14 @@ def _evaluation(seed: int, scale: float) -> Iterator[Delivery]:
                 here += late
                 late = []
             rng.shuffle(here)
-            here.append(_twin(next(b for b in here if _is_plain(b))))
+            here.append(twin(next(b for b in here if is_plain(b))))
             if quarter == 2:
                 # A doubled failing item must not become two failures, nor two items.
-                here.append(_twin(next(b for b in here if b[0].sample.result == "fail" and _counts(b))))
+                here.append(twin(next(b for b in here if b[0].sample.result == "fail" and _counts(b))))
             yield _notice(year, number, date(year, month, day), quarter, here)
 
-        def corrected(sample: Sample, style: Callable[[date], Cell] = style, **cells: Cell) -> list[FoodRow]:
-            return _trap(_block(sample, style, **cells), "correction of an earlier delivery")
+        def corrected(sample: Sample, style: DateStyle = style, **cells: Cell) -> Block:
+            return trap(_block(sample, style, **cells), "correction of an earlier delivery")
 
         supplement = [_block(final[s.sample_no], style) for s in additional]
         for sample in reinspected:
@@ -522,7 +492,7 @@ def _evaluation(seed: int, scale: float) -> Iterator[Delivery]:
         yield _notice(year, 13, date(year, 12, 30), None, supplement)
         if late_pass:
             rows = _block(late_pass, _DATE_STYLES[year + 1], remark="经复检，改判合格")
-            late.append(_trap(rows, "correction of last year's delivery"))
+            late.append(trap(rows, "correction of last year's delivery"))
 
 
 def _with_producer(make: _FoodYear, quarter: int, kind: Kind = "evaluation") -> Sample:
@@ -532,21 +502,13 @@ def _with_producer(make: _FoodYear, quarter: int, kind: Kind = "evaluation") -> 
             return sample
 
 
-def _is_plain(block: list[FoodRow]) -> bool:
-    return len(block) == 1 and not block[0].trap and not block[0].error
-
-
-def _counts(block: list[FoodRow]) -> bool:
+def _counts(block: Block) -> bool:
     """Whether the sample is one of Q03's."""
     sample = block[0].sample
     return sample.kind == "evaluation" and sample.division is not None and not sample.is_tableware
 
 
-def _twin(block: list[FoodRow]) -> list[FoodRow]:
-    return _trap([replace(row, cells=dict(row.cells)) for row in block], "exact duplicate row: counts once")
-
-
-def _notice(year: int, number: int, issued_on: date, quarter: int | None, blocks: list[list[FoodRow]]) -> Delivery:
+def _notice(year: int, number: int, issued_on: date, quarter: int | None, blocks: list[Block]) -> Delivery:
     """One notice on evaluation sampling as a workbook."""
     what = f"{year}年第{quarter}季度" if quarter else f"{year}年补充及更正"
     reference = f"济市监通告〔{year}〕{number}号" if quarter is None else f"{year}年第{number}号"
@@ -564,7 +526,7 @@ def _notice(year: int, number: int, issued_on: date, quarter: int | None, blocks
     if year == 2020:
         titles = [titles[0], f"{titles[1]}　{titles[2]}"]
     return Delivery(
-        source="food_spot_checks",
+        source=SOURCE,
         name=f"{year}/食品评价性抽检_{what}.xlsx",
         issued_on=issued_on,
         form=Xlsx(sheet="抽检结果"),
@@ -578,20 +540,20 @@ def _supervision(seed: int, scale: float) -> Iterator[Delivery]:
     for year in YEARS:
         rng = random.Random(f"{seed}/food_spot_checks/supervision/{year}")
         make = _FoodYear(rng, "J", year)
-        judged = max(400, round(15_000 * scale))
+        judged = max(400, round(SUPERVISED * scale))
         tableware = judged // 20
         for quarter in range(1, 5):
             form, layout = _SUPERVISION_FORMS[year, quarter]
             month, day = {1: (4, 15), 2: (7, 15), 3: (10, 15), 4: (12, 28)}[quarter]
             issued_on = date(year, month, day)
             has_kind = layout is not _WITHOUT_KIND
-            blocks: list[list[FoodRow]] = []
-            style = date.isoformat if form.encoding != "utf-16-le" else _slashed
+            blocks: list[Block] = []
+            style = date.isoformat if form.encoding != "utf-16-le" else slashed
             # Shares, not numbers drawn one by one: the supervision rate is lower at every scale.
             food = range(quarter - 1, judged - tableware, 4)
             failing = set(rng.sample(food, max(3, round(len(food) * (0.029 - 0.003 * (year - 2020))))))
             for number in food:
-                result: Literal["pass", "fail"] = "fail" if number in failing else "pass"
+                result: Result = "fail" if number in failing else "pass"
                 blocks.append(_block(make.sample("supervision", quarter, result=result), style))
             ware = range(quarter - 1, tableware, 4)
             failing = set(rng.sample(ware, max(1, round(len(ware) * (0.21 - 0.03 * (year - 2020))))))
@@ -600,28 +562,32 @@ def _supervision(seed: int, scale: float) -> Iterator[Delivery]:
                 blocks.append(_block(make.sample("supervision", quarter, tableware=True, result=result), style))
             for place in ELSEWHERE[:2]:
                 other = make.sample("supervision", quarter, elsewhere=place, result="fail")
-                blocks.append(_trap(_block(other, style), "another city: out of scope"))
+                blocks.append(trap(_block(other, style), "another city: out of scope"))
             if has_kind:
                 risk = make.sample("risk_monitoring", quarter, result="problem")
-                blocks.append(_trap(_block(risk, style), "risk monitoring: never judged"))
+                blocks.append(trap(_block(risk, style), "risk monitoring: never judged"))
                 follow = make.sample("follow_up", quarter, result="fail")
-                blocks.append(_trap(_block(follow, style), "follow-up of an earlier failure: not in the rate"))
+                blocks.append(trap(_block(follow, style), "follow-up of an earlier failure: not in the rate"))
+            if layout is _WITH_ITEMS:
+                several = make.sample("supervision", quarter, result="fail")
+                blocks.append(_block(_failing_with(several, 3), style))
+                blocks = [_in_one_cell(block) for block in blocks]
             sample = _with_producer(make, quarter, "supervision")
             bad = _block(sample, style)
             match quarter:
                 case 1:
-                    _wrong(bad[0], "result", "另行通知", "result is neither pass nor fail")
+                    wrong(bad[0], _LETTERS, "result", "另行通知", "result is neither pass nor fail")
                 case 2:
                     # The delivery's own date lies in the same year, whatever stands in for the sampling date.
-                    _wrong(bad[0], "sampled_on", f"{year}-02-30", "a date that does not exist")
+                    wrong(bad[0], _LETTERS, "sampled_on", f"{year}-02-30", "a date that does not exist")
                 case 3:
                     code = wrong_check(str(bad[0].cells["producer_uscc"]))
-                    _wrong(bad[0], "producer_uscc", code, "USCC with a wrong check digit")
+                    wrong(bad[0], _LETTERS, "producer_uscc", code, "USCC with a wrong check digit")
                 case _:
-                    _wrong(bad[0], "product_name", None, "product name is missing")
+                    wrong(bad[0], _LETTERS, "product_name", None, "product name is missing")
             blocks.append(bad)
             rng.shuffle(blocks)
-            blocks.append(_twin(next(b for b in blocks if _is_plain(b))))
+            blocks.append(twin(next(b for b in blocks if is_plain(b))))
             rows = [row for block in blocks for row in block]
             for row in rows:
                 row.cells |= {"remark": NOTE, "published_on": issued_on.isoformat()}
@@ -629,7 +595,7 @@ def _supervision(seed: int, scale: float) -> Iterator[Delivery]:
                 # A quoted line break: the file has more lines than records.
                 rows[-2].cells["remark"] = f"{NOTE}\n（本行备注有两行）"
             yield Delivery(
-                source="food_spot_checks",
+                source=SOURCE,
                 name=f"{year}/食品监督抽检_{year}年第{quarter}季度_{issued_on:%Y%m%d}.csv",
                 issued_on=issued_on,
                 form=form,
@@ -639,18 +605,22 @@ def _supervision(seed: int, scale: float) -> Iterator[Delivery]:
             )
 
 
+#: Which of the files of supervision comes twice.
+_RESENT = "2022/食品监督抽检_2022年第3季度_20221015.csv"
+
+
 def _wrong_on_purpose(seed: int) -> Delivery:
     """The result column holds the limits: not one row can be judged, the delivery must be rejected."""
     rng = random.Random(f"{seed}/food_spot_checks/wrong")
     make = _FoodYear(rng, "W", 2022)
-    rows: list[FoodRow] = []
+    rows: Block = []
     for _ in range(40):
         row = _block(make.sample("supervision", 3), date.isoformat)[0]
         row.cells |= {"remark": NOTE, "published_on": "2022-11-15"}
         limit = rng.choice(("≤1.0g/kg", "≤0.2mg/kg", "≤100μg/kg", "不得检出", "≥2.9g/100g"))
-        rows.append(_wrong(row, "result", limit, "the result column holds the limit"))
+        rows.append(wrong(row, _LETTERS, "result", limit, "the result column holds the limit"))
     return Delivery(
-        source="food_spot_checks",
+        source=SOURCE,
         name="2022/示例_故意出错_食品监督抽检_2022年第3季度补报_20221115.csv",
         issued_on=date(2022, 11, 15),
         form=GB18030,
@@ -667,7 +637,7 @@ def _renamed_header(seed: int) -> Delivery:
     for row in rows:
         row.cells |= {"remark": NOTE, "published_on": "2022-11-28"}
     return Delivery(
-        source="food_spot_checks",
+        source=SOURCE,
         name="2022/示例_表头改名_食品监督抽检_2022年第4季度补报_20221128.csv",
         issued_on=date(2022, 11, 28),
         form=UTF8,
@@ -677,10 +647,63 @@ def _renamed_header(seed: int) -> Delivery:
     )
 
 
-def deliveries(seed: int, scale: float) -> list[Delivery]:
-    supervision = list(_supervision(seed, scale))
-    # The same bytes under another name, sent again: nothing of it may count twice.
-    resent = replace(
-        supervision[-2], name=supervision[-2].name.replace(".csv", "_重发.csv"), sidecar=None, status="known"
-    )
-    return [*_evaluation(seed, scale), *supervision, resent, _wrong_on_purpose(seed), _renamed_header(seed)]
+def deliveries(seed: int, scale: float) -> Iterator[Delivery]:
+    yield from _evaluation(seed, scale)
+    for delivery in _supervision(seed, scale):
+        yield delivery
+        if delivery.name == _RESENT:
+            # The same bytes under another name, sent again: nothing of it may count twice.
+            again = _RESENT.replace(".csv", "_重发.csv")
+            yield replace(delivery, name=again, rows=(), sidecar=None, status="known", same_bytes_as=_RESENT)
+    yield _wrong_on_purpose(seed)
+    yield _renamed_header(seed)
+
+
+def truth(found: list[Delivery]) -> dict[str, Any]:
+    q03: dict[str, Any] = {}
+    supervision: dict[str, Any] = {}
+    outside: dict[str, dict[str, int]] = {}
+    latest = standings(found)
+    for year in YEARS:
+        whole = Rate()
+        quarters = {quarter: Rate() for quarter in SEASONS}
+        divisions = {code: Rate() for code, _, _ in DIVISIONS}
+        everything, food, ware = Rate(), Rate(), Rate()
+        left = dict.fromkeys(("elsewhere", "tableware", "follow_up", "risk_monitoring", "unknown"), 0)
+        for standing in latest:
+            sample = standing.sample
+            if sample.sampled_on.year != year:
+                continue
+            if sample.division is None:
+                left["elsewhere"] += 1
+            elif sample.kind == "supervision":
+                everything.add(standing)
+                (ware if sample.is_tableware else food).add(standing)
+            elif sample.kind != "evaluation":
+                left[sample.kind] += 1
+            elif sample.is_tableware:
+                left["tableware"] += 1
+            else:
+                for rate in (whole, quarters[standing.quarter], divisions[sample.division]):
+                    rate.add(standing)
+        q03[str(year)] = {
+            **whole.shown(98),
+            "quarters": {f"Q{quarter}": rate.shown(98) for quarter, rate in quarters.items()},
+            "divisions": {code: rate.shown() for code, rate in divisions.items()},
+        }
+        supervision[str(year)] = {
+            "with_tableware": everything.shown(),
+            "without_tableware": food.shown(),
+            "tableware": ware.shown(),
+        }
+        outside[str(year)] = left
+    return {"Q03": q03, "supervision": supervision, "samples_in_neither_rate": outside}
+
+
+RULES = {
+    "Q03": "evaluation sampling in the 12 divisions; edible agricultural products in; tableware, follow-up,"
+    " risk monitoring, unknown kind and other cities out; the version issued last decides; a sample with a"
+    " quarantined row is not judged and counts in quarantined_samples; year and quarter of the sampling date,"
+    " else of the delivery's period; attained: 100 x >= 98 n; verdict: exact tails, 2.5 % a side, whatever n",
+    "supervision": "supervision sampling in the 12 divisions, otherwise as Q03",
+}

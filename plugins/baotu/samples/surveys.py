@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from fractions import Fraction
 from itertools import cycle
+from typing import Any
 
-from baotu.samples.deliveries import GB18030, NOTE, UTF8_BOM, Cell, Csv, Delivery, Fault, Layout, Row, Xlsx
+from baotu.samples.deliveries import GB18030, NOTE, UTF8_BOM, YEARS, Cell, Csv, Delivery, Fault, Layout, Row, Xlsx
 from baotu.samples.names import DIVISIONS
-from baotu.samples.weights import INDUSTRIES
+from baotu.samples.rates import number, total
+from baotu.samples.weights import INDUSTRIES, VALUE_ADDED
 
-WAVES: dict[int, dict[str, tuple[float, int]]] = {
+_WAVES: dict[int, dict[str, tuple[float, int]]] = {
     2020: {
         "F": (84.1, 20),
         "G": (85.6, 16),
@@ -32,12 +34,14 @@ WAVES: dict[int, dict[str, tuple[float, int]]] = {
         **{"K": (86.4, 13), "O": (90.1, 8), "Q": (90.2, 8), "R": (85.0, 0)},
     },
 }
+#: Respondents of a wave at scale 1: three waves of three questions are 500,000 answers.
+RESPONDENTS = 55_600
 #: Respondents of the industry that is too small to be shown.
 _FEW = 18
 MIN_ANSWERS = 30
 
 
-@dataclass(kw_only=True, eq=False)
+@dataclass(kw_only=True, eq=False, slots=True)
 class SurveyRow(Row):
     wave: int
     industry: str
@@ -56,10 +60,6 @@ _SURVEY_LAYOUT: Layout = (
     ("ideal", "与理想相比"),
 )
 _ITEMS = ("overall", "expectation", "ideal")
-
-
-def total(values: Iterable[Fraction]) -> Fraction:
-    return sum(values, Fraction(0))
 
 
 def composite(answers: Sequence[int | None]) -> Fraction | None:
@@ -83,7 +83,7 @@ class _Stratum:
 
 
 def strata_of(scores: Iterable[tuple[str, Fraction]]) -> list[_Stratum]:
-    """Divisions by population; one with a single respondent joins the next larger, the largest the one after it."""
+    """Divisions by population; one with a single respondent joins the next larger, the largest the first with more."""
     divisions: dict[str, list[Fraction]] = {}
     for code, score in scores:
         divisions.setdefault(code, []).append(score)
@@ -125,8 +125,9 @@ def _towards(rng: random.Random, rows: list[SurveyRow], aim: float) -> None:
     whole = total(s.weight for s in strata)
     #: How much one answer, one step higher, adds to the score.
     one = {code: Fraction(100, 27) * s.weight / whole / len(s.scores) for s in strata for code in s.divisions}
+    half_a_step = max(one.values()) / 2
     gap = Fraction(str(aim)) - stratified(scores)
-    while abs(gap) > max(one.values()) / 2:
+    while abs(gap) > half_a_step:
         step = 1 if gap > 0 else -1
         row, item = rng.choice(movable), rng.randrange(3)
         answer = row.answers[item]
@@ -135,11 +136,10 @@ def _towards(rng: random.Random, rows: list[SurveyRow], aim: float) -> None:
             gap -= step * one[row.division]
 
 
-def deliveries(seed: int, scale: float) -> list[Delivery]:
-    deliveries = []
-    for wave, plan in WAVES.items():
+def deliveries(seed: int, scale: float) -> Iterator[Delivery]:
+    for wave, plan in _WAVES.items():
         rng = random.Random(f"{seed}/satisfaction_surveys/{wave}")
-        size = max(600, round(12_000 * scale)) - _FEW
+        size = max(600, round(RESPONDENTS * scale)) - _FEW
         shares = sum(share for _, share in plan.values())
         rows: list[SurveyRow] = []
         for code, (aim, share) in plan.items():
@@ -185,24 +185,100 @@ def deliveries(seed: int, scale: float) -> list[Delivery]:
         issued_on = date(wave, 12, 20)
         form: Csv | Xlsx = {2020: GB18030, 2022: UTF8_BOM}.get(wave) or Xlsx(sheet="答卷")
         is_text = isinstance(form, Csv)
-        deliveries.append(
-            Delivery(
-                source="satisfaction_surveys",
-                name=f"{wave}/服务业顾客满意度调查_{wave}年.{'csv' if is_text else 'xlsx'}",
-                issued_on=issued_on,
-                form=form,
-                layout=(*_SURVEY_LAYOUT, ("remark", "备注")) if is_text else _SURVEY_LAYOUT,
-                rows=rows,
-                titles=() if is_text else (f"{wave}年服务业顾客满意度调查答卷（{NOTE}）",),
-                sidecar={
-                    "wave": str(wave),
-                    "period": str(wave),
-                    "scale_min": 1,
-                    "scale_max": 10,
-                    "questionnaires_issued": len(rows) + len(rows) // 12,
-                    "questionnaires_valid": len(rows),
-                    "issued_on": issued_on.isoformat(),
-                },
-            )
+        yield Delivery(
+            source="satisfaction_surveys",
+            name=f"{wave}/服务业顾客满意度调查_{wave}年.{'csv' if is_text else 'xlsx'}",
+            issued_on=issued_on,
+            form=form,
+            layout=(*_SURVEY_LAYOUT, ("remark", "备注")) if is_text else _SURVEY_LAYOUT,
+            rows=rows,
+            titles=() if is_text else (f"{wave}年服务业顾客满意度调查答卷（{NOTE}）",),
+            sidecar={
+                "wave": str(wave),
+                "period": str(wave),
+                "scale_min": 1,
+                "scale_max": 10,
+                "questionnaires_issued": len(rows) + len(rows) // 12,
+                "questionnaires_valid": len(rows),
+                "issued_on": issued_on.isoformat(),
+            },
         )
-    return deliveries
+
+
+def _industries(rows: Iterable[SurveyRow], worst: bool = False) -> dict[str, list[tuple[str, Fraction]]]:
+    """Division and score of those who count, by industry; at worst who is held back counts with 0."""
+    found: dict[str, list[tuple[str, Fraction]]] = {}
+    for row in rows:
+        score = composite(row.answers)
+        if row.is_quarantined:
+            score = Fraction(0) if worst else None
+        if score is not None:
+            found.setdefault(row.industry, []).append((row.division, score))
+    return found
+
+
+def _index(
+    industries: dict[str, list[tuple[str, Fraction]]],
+    weights: dict[str, Fraction],
+    mean: Callable[[list[tuple[str, Fraction]]], Fraction],
+) -> Fraction:
+    """The city's index over the industries with answers enough."""
+    shown = [code for code, scores in industries.items() if len(scores) >= MIN_ANSWERS]
+    return total(mean(industries[code]) * weights[code] for code in shown) / total(weights[c] for c in shown)
+
+
+def _pooled(scores: Sequence[tuple[str, Fraction]]) -> Fraction:
+    return total(score for _, score in scores) / len(scores)
+
+
+def truth(found: list[Delivery]) -> dict[str, Any]:
+    waves: dict[str, Any] = {}
+    for wave in YEARS:
+        rows = [r for d in found for r in d.rows if isinstance(r, SurveyRow) and r.wave == wave]
+        weights = {code: Fraction(value) for code, value in VALUE_ADDED[wave - 1].items()}
+        industries = _industries(rows)
+        shown = [code for code in _WAVES[wave] if len(industries[code]) >= MIN_ANSWERS]
+        value = _index(industries, weights, stratified)
+        kept = [score for code in shown for score in industries[code]]
+        waves[str(wave)] = {
+            "value": number(value),
+            "attained": value >= 88,
+            "worst_case_value": number(_index(_industries(rows, worst=True), weights, stratified)),
+            "n": len(kept),
+            "coverage_pct": number(100 * total(weights[c] for c in shown) / total(weights.values())),
+            "weights_base_year": wave - 1,
+            "respondents": len(rows),
+            "respondents_quarantined": sum(row.is_quarantined for row in rows),
+            "respondents_with_fewer_than_two_answers": sum(
+                composite(row.answers) is None and not row.is_quarantined for row in rows
+            ),
+            "industries": {
+                code: {
+                    "name": INDUSTRIES[code],
+                    "n": len(industries[code]),
+                    "score": number(stratified(industries[code])),
+                    "mean_of_respondents": number(_pooled(industries[code])),
+                    "weight": VALUE_ADDED[wave - 1][code],
+                    "suppressed": code not in shown,
+                }
+                for code in _WAVES[wave]
+            },
+            "not_post_stratified": number(_index(industries, weights, _pooled)),
+            # What a wrong method would show, so that a test can tell which one was used.
+            "not_this": {
+                "unweighted_mean_of_industries": number(total(stratified(industries[c]) for c in shown) / len(shown)),
+                "mean_of_respondents": number(_pooled(kept)),
+            },
+        }
+    return {"I07": waves}
+
+
+RULES = {
+    "I07": "respondent: mean of the answered items (two of three at least) as (x-min)/(max-min)*100;"
+    " industry: the mean of its divisions, weighted by population over those that answered, where a division"
+    " with one respondent joins the next larger, and the largest, while they have one, join the first that has several;"
+    " industries below 30 suppressed;"
+    " value: weighted by value added of the year before the wave over the industries shown; coverage: their"
+    " share of that weight set; worst case: who is quarantined counts with 0."
+    " not_post_stratified: the mean within an industry is that of its respondents",
+}
