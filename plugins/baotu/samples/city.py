@@ -6,20 +6,20 @@ import json
 from pathlib import Path
 from typing import Any
 
-from baotu.samples import food, surveys, weights
+from baotu.samples import agriculture, food, surveys, weights
 from baotu.samples.deliveries import Delivery
 from baotu.samples.files import write, write_delivery
 from baotu.samples.truth import RULES, truth_of
 
-_SOURCES = (weights, food, surveys)
+_SOURCES = (weights, food, agriculture, surveys)
 
 
 def write_samples(out: Path, truth: Path, seed: int = 2020, scale: float = 0.1) -> list[Path]:
     """Write the sample deliveries under `out/<source>/` and the figures they must lead to into `truth`.
 
     Returns the files under `out`, a sidecar before the file that it describes. The same seed and scale give
-    the same bytes, and a file that has them already is not touched. Scale 1 is 60,000 food samples a year and
-    500,000 answers; small scales stop at a size that still holds every planted case.
+    the same bytes, and a file that has them already is not touched. Scale 1 is 60,000 food samples and 20,000 of
+    agriculture a year and 500,000 answers; small scales stop at a size that still holds every planted case.
     """
     if not 0 < scale <= 2:
         raise ValueError(f"scale: found {scale}, expected a number above 0, at most 2")
@@ -28,6 +28,7 @@ def write_samples(out: Path, truth: Path, seed: int = 2020, scale: float = 0.1) 
     written: list[Path] = []
     deliveries: list[Delivery] = []
     figures: dict[str, Any] = {}
+    after_withdrawal: dict[str, Any] = {}
     rules = dict(RULES)
     for source in _SOURCES:
         mine = []
@@ -35,8 +36,11 @@ def write_samples(out: Path, truth: Path, seed: int = 2020, scale: float = 0.1) 
             written += write_delivery(delivery, out)
             mine.append(delivery)
         figures |= source.truth(mine)
+        if any(delivery.is_mistake for delivery in mine):
+            after_withdrawal |= source.truth([delivery for delivery in mine if not delivery.is_mistake])
         rules |= source.RULES
         deliveries += mine
-    known = truth_of(deliveries) | {"rules": rules} | figures | {"seed": seed, "scale": scale}
+    known = {"seed": seed, "scale": scale, "rules": rules} | truth_of(deliveries) | figures
+    known["after_withdrawal"] = after_withdrawal
     write(truth, (json.dumps(known, ensure_ascii=False, indent=1) + "\n").encode())
     return written

@@ -6,6 +6,7 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date
+from itertools import accumulate
 from typing import Any
 
 from baotu.samples.deliveries import (
@@ -142,6 +143,7 @@ _CATEGORIES = (
         ),
     ),
 )
+_SHARES = list(accumulate(category.share for category in _CATEGORIES))
 _TABLEWARE = Category(
     "餐饮食品",
     0,
@@ -284,7 +286,7 @@ class _FoodYear:
         rng = self.rng
         self.serial += 1
         code = division_of(rng, self.serial)
-        category = _TABLEWARE if tableware else rng.choices(_CATEGORIES, [c.share for c in _CATEGORIES])[0]
+        category = _TABLEWARE if tableware else rng.choices(_CATEGORIES, cum_weights=_SHARES)[0]
         subcategory, products = rng.choice(list(category.products.items()))
         sampled_on = day_of(rng, self.year, quarter)
         place = elsewhere or f"济南市{DIVISION_NAMES[code]}"

@@ -71,6 +71,10 @@ class Rate:
             self.n += 1
             self.x += standing.sample.result == "pass"
 
+    def add_count(self, count: Count) -> None:
+        self.n += count.tested
+        self.x += count.passed
+
     def shown(self, target: int | None = None) -> dict[str, Any]:
         figures: dict[str, Any] = {
             "n": self.n,
@@ -106,11 +110,11 @@ def standings(deliveries: Iterable[Delivery]) -> list[Standing]:
 
 
 def counts(deliveries: Iterable[Delivery]) -> list[Count]:
-    """What tables of counts say and the quarantine does not hold, without the rows that sum others."""
+    """What tables of counts add to samples: scopes that have none, without the rows that sum others."""
     return [
         row.count
         for delivery in deliveries
         if delivery.status == "accepted"
         for row in delivery.rows
-        if isinstance(row, CountRow) and not row.is_quarantined and not row.count.is_total
+        if isinstance(row, CountRow) and row.outcome == "counted"
     ]

@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from itertools import accumulate
 from typing import Literal
 
 from baotu.samples.deliveries import Cell, Delivery, Fault, Layout, Row, Xlsx
@@ -15,6 +16,8 @@ Kind = Literal["evaluation", "supervision", "routine_monitoring", "risk_monitori
 Result = Literal["pass", "fail", "problem"]
 DateStyle = Callable[[date], Cell]
 
+_CODES = [code for code, _, _ in DIVISIONS]
+_PEOPLE = list(accumulate(float(people) for _, _, people in DIVISIONS))
 #: First and last day of sampling. The last quarter ends early: its notice is then known when the year ends.
 SEASONS = {1: ((1, 6), (3, 25)), 2: ((4, 1), (6, 25)), 3: ((7, 1), (9, 25)), 4: ((10, 9), (12, 15))}
 
@@ -77,7 +80,7 @@ def day_of(rng: random.Random, year: int, quarter: int) -> date:
 
 def division_of(rng: random.Random, serial: int) -> str:
     """A division, by population; the first samples are from each, however small the scale."""
-    code = rng.choices([d[0] for d in DIVISIONS], [float(d[2]) for d in DIVISIONS])[0]
+    code = rng.choices(_CODES, cum_weights=_PEOPLE)[0]
     return DIVISIONS[serial - 1][0] if serial <= len(DIVISIONS) else code
 
 
@@ -112,6 +115,8 @@ _RULES: dict[str, tuple[str, Literal["quarantined", "info"]]] = {
     "product_name": ("001", "quarantined"),
     "result": ("002", "quarantined"),
     "sampled_on": ("003", "quarantined"),
+    "passed_count": ("008", "quarantined"),
+    "category": ("010", "quarantined"),
     "producer_uscc": ("101", "info"),
 }
 
@@ -141,19 +146,33 @@ def twin(block: Block) -> Block:
 class Count:
     """Counts of one scope, as a table of counts has them; the division None is the whole city."""
 
-    period: str
-    division: str | None
+    year: int
+    quarter: int
+    division: str | None = None
     category: str
     kind: Kind
     tested: int
     passed: int
     failed: int
     is_total: bool = False
+    #: Samples of the same scope are delivered too: they take precedence.
+    has_samples: bool = False
+
+    @property
+    def period(self) -> str:
+        return f"{self.year}年第{self.quarter}季度"
 
 
 @dataclass(kw_only=True, eq=False, slots=True)
 class CountRow(Row):
     count: Count
+
+    @property
+    def outcome(self) -> str:
+        """What becomes of the counts: only those of a scope without samples enter a rate."""
+        if self.is_quarantined:
+            return "quarantined"
+        return "total" if self.count.is_total else "beside_samples" if self.count.has_samples else "counted"
 
 
 _COUNT_LAYOUT: Layout = (
@@ -166,22 +185,19 @@ _COUNT_LAYOUT: Layout = (
     ("failed_count", "不合格批次数"),
     ("published_rate_pct", "合格率"),
 )
-TOTAL = "合计"
 
 
 def count_row(count: Count, kind_text: str) -> CountRow:
-    tested, passed, failed = count.tested, count.passed, count.failed
     return CountRow(
         cells={
             "period": count.period,
             "sampled_division": DIVISION_NAMES[count.division] if count.division else "济南市",
             "category": count.category,
             "sampling_kind": kind_text,
-            "tested_count": tested,
-            "passed_count": passed,
-            "failed_count": failed,
-            # Offices round, each in its own way.
-            "published_rate_pct": f"{100 * passed / tested:.2f}%",
+            "tested_count": count.tested,
+            "passed_count": count.passed,
+            "failed_count": count.failed,
+            "published_rate_pct": f"{100 * count.passed / count.tested:.2f}%",
         },
         count=count,
         trap="a total row: never added to what it sums" if count.is_total else None,
@@ -192,7 +208,7 @@ def with_total(counts: Sequence[Count]) -> list[Count]:
     """The counts and the row that sums them."""
     tested, passed, failed = (sum(getattr(count, what) for count in counts) for what in ("tested", "passed", "failed"))
     total = replace(
-        counts[0], division=None, category=TOTAL, tested=tested, passed=passed, failed=failed, is_total=True
+        counts[0], division=None, category="合计", tested=tested, passed=passed, failed=failed, is_total=True
     )
     return [*counts, total]
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from fractions import Fraction
+from functools import cache
 from itertools import cycle
 from typing import Any
 
@@ -65,7 +66,13 @@ _ITEMS = ("overall", "expectation", "ideal")
 def composite(answers: Sequence[int | None]) -> Fraction | None:
     """A respondent's score on 0–100 over the answered items; None with fewer than two of three."""
     given = [a for a in answers if a is not None]
-    return sum((Fraction(a - 1, 9) for a in given), Fraction(0)) * 100 / len(given) if len(given) >= 2 else None
+    return _score(sum(given), len(given)) if len(given) >= 2 else None
+
+
+@cache
+def _score(answered: int, count: int) -> Fraction:
+    """The mean of so many answers of 1 to 10, which sum to `answered`, on 0–100."""
+    return Fraction(100 * (answered - count), 9 * count)
 
 
 @dataclass

@@ -5,10 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from baotu.samples.deliveries import NOTE, Delivery
+from baotu.samples.sampling import CountRow
 
 RULES = {
     "status": "a delivery with more than 20 % of its rows quarantined is rejected and counts nowhere; one without"
     " a required column is refused; known: bytes that landed before, under the name same_bytes_as",
+    "withdraw": "sent by mistake and accepted; the figures here are those with it, after_withdrawal has those of the"
+    " same source once it is withdrawn: samples that it changed are then again as other deliveries have them",
+    "counts": "rows of tables of counts, the division null being the whole city. counted: a scope without samples,"
+    " its tested and passed enter n and x; beside_samples: shown, never added, for samples of the same period and"
+    " kind are delivered; total: the sum of other rows, never added; quarantined: passed and failed are not tested",
     "errors": "quarantined: the rule holds the row back; info: only recorded, the row counts",
 }
 
@@ -36,6 +42,24 @@ def truth_of(deliveries: list[Delivery]) -> dict[str, Any]:
             {"file": file, "file_row": row.file_row, "what": row.trap} | row.subject
             for file, row in planted
             if row.trap is not None
+        ],
+        "counts": [
+            {
+                "file": delivery.file,
+                "file_row": row.file_row,
+                "period": row.count.period,
+                "division": row.count.division,
+                "category": row.count.category,
+                "kind": row.count.kind,
+                "tested": row.count.tested,
+                "passed": row.count.passed,
+                "failed": row.count.failed,
+                "outcome": row.outcome,
+            }
+            for delivery in deliveries
+            if delivery.is_read
+            for row in delivery.rows
+            if isinstance(row, CountRow)
         ],
     }
 
