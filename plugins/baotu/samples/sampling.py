@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from itertools import accumulate
-from typing import Literal
+from typing import Literal, TypeVar
 
 from baotu.samples.deliveries import Cell, Delivery, Fault, Layout, Row, Xlsx
 from baotu.samples.names import DIVISION_NAMES, DIVISIONS
@@ -110,6 +110,8 @@ def trap(rows: Block, what: str) -> Block:
     return rows
 
 
+_Planted = TypeVar("_Planted", bound=Row)
+
 #: Column → the rule that finds a planted error in it, and what becomes of the row.
 _RULES: dict[str, tuple[str, Literal["quarantined", "info"]]] = {
     "product_name": ("001", "quarantined"),
@@ -121,7 +123,7 @@ _RULES: dict[str, tuple[str, Literal["quarantined", "info"]]] = {
 }
 
 
-def wrong(row: SampleRow, letters: str, column: str, value: Cell, what: str) -> SampleRow:
+def wrong(row: _Planted, letters: str, column: str, value: Cell, what: str) -> _Planted:
     """Plant an error; `letters` begin the codes of the source's rules."""
     number, outcome = _RULES[column]
     row.cells[column] = value
