@@ -6,12 +6,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-from baotu.samples import agriculture, food, industry, surveys, weights
+from baotu.samples import agriculture, enterprises, food, industry, surveys, weights
 from baotu.samples.deliveries import Delivery
 from baotu.samples.files import write, write_delivery
 from baotu.samples.truth import RULES, truth_of
 
-_SOURCES = (weights, food, agriculture, industry, surveys)
+_SOURCES = (weights, food, agriculture, industry, surveys, enterprises)
 
 
 def write_samples(out: Path, truth: Path, seed: int = 2020, scale: float = 0.1) -> list[Path]:
@@ -19,7 +19,8 @@ def write_samples(out: Path, truth: Path, seed: int = 2020, scale: float = 0.1) 
 
     Returns the files under `out`, a sidecar before the file that it describes. The same seed and scale give
     the same bytes, and a file that has them already is not touched. Scale 1 is 60,000 food samples, 20,000 of
-    agriculture and 10,000 of industry a year, and 500,000 answers; small scales stop at a size that still holds every planted case.
+    agriculture and 10,000 of industry a year, 500,000 answers and
+    1.5 million enterprises; small scales stop at a size that still holds every planted case.
     """
     if not 0 < scale <= 2:
         raise ValueError(f"scale: found {scale}, expected a number above 0, at most 2")

@@ -19,7 +19,8 @@ Layout = tuple[tuple[str, str], ...]
 class Fault:
     """A planted error: where, what is wrong, which rule finds it, and what becomes of its row."""
 
-    column: str
+    #: None: the row as a whole.
+    column: str | None
     what: str
     rule: str
     #: `info`: only recorded, for the rate does not need that cell; the row counts.
@@ -40,6 +41,11 @@ class Row:
     @property
     def is_quarantined(self) -> bool:
         return self.error is not None and self.error.outcome == "quarantined"
+
+    @property
+    def is_told(self) -> bool:
+        """Whether the truth names this row by itself."""
+        return self.error is not None or self.trap is not None
 
     @property
     def subject(self) -> dict[str, str]:
@@ -94,8 +100,8 @@ class Delivery:
     sha256: str = ""
     rows_read: int = 0
     rows_quarantined: int = 0
-    #: Rows with something planted in them.
-    planted: list[Row] = field(default_factory=list)
+    #: Rows that the truth names one by one.
+    told: list[Row] = field(default_factory=list)
 
     @property
     def is_read(self) -> bool:

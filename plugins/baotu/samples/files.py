@@ -52,8 +52,8 @@ def _numbered(delivery: Delivery, first: int) -> Iterator[list[Cell]]:
             line += sum(cell.count("\n") for cell in cells if isinstance(cell, str))
         delivery.rows_read += 1
         delivery.rows_quarantined += row.is_quarantined
-        if row.error or row.trap:
-            delivery.planted.append(row)
+        if row.is_told:
+            delivery.told.append(row)
         row.forget_cells()
         yield cells
 

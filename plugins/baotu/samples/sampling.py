@@ -170,6 +170,10 @@ class CountRow(Row):
     count: Count
 
     @property
+    def is_told(self) -> bool:
+        return True
+
+    @property
     def outcome(self) -> str:
         """What becomes of the counts: only those of a scope without samples enter a rate."""
         if self.is_quarantined:

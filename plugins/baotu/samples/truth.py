@@ -21,7 +21,7 @@ RULES = {
 
 def truth_of(deliveries: list[Delivery]) -> dict[str, Any]:
     """What is so whatever the source: what became of each delivery, and what is planted where."""
-    planted = [(d.file, row) for d in deliveries if d.is_read for row in d.planted]
+    told = [(d.file, row) for d in deliveries if d.is_read for row in d.told]
     return {
         "note": NOTE,
         "deliveries": [_delivery(delivery) for delivery in deliveries],
@@ -35,12 +35,12 @@ def truth_of(deliveries: list[Delivery]) -> dict[str, Any]:
                 "outcome": row.error.outcome,
             }
             | row.subject
-            for file, row in planted
+            for file, row in told
             if row.error is not None
         ],
         "traps": [
             {"file": file, "file_row": row.file_row, "what": row.trap} | row.subject
-            for file, row in planted
+            for file, row in told
             if row.trap is not None
         ],
         "counts": [
@@ -58,7 +58,7 @@ def truth_of(deliveries: list[Delivery]) -> dict[str, Any]:
             }
             for delivery in deliveries
             if delivery.is_read
-            for row in delivery.rows
+            for row in delivery.told
             if isinstance(row, CountRow)
         ],
     }
