@@ -6,12 +6,22 @@ import json
 from pathlib import Path
 from typing import Any
 
-from baotu.samples import agriculture, enterprises, food, industry, surveys, weights
+from baotu.samples import (
+    agriculture,
+    brands,
+    enterprises,
+    food,
+    industry,
+    readings,
+    surveys,
+    titles,
+    weights,
+)
 from baotu.samples.deliveries import Delivery
 from baotu.samples.files import write, write_delivery
 from baotu.samples.truth import RULES, truth_of
 
-_SOURCES = (weights, food, agriculture, industry, surveys, enterprises)
+_SOURCES = (weights, food, agriculture, industry, surveys, enterprises, titles, brands, readings)
 
 
 def write_samples(out: Path, truth: Path, seed: int = 2020, scale: float = 0.1) -> list[Path]:

@@ -57,6 +57,18 @@ class Row:
         self.cells = {}
 
 
+def faulty_row(
+    cells: dict[str, Cell],
+    column: str,
+    value: Cell,
+    what: str,
+    rule: str,
+    outcome: Literal["quarantined", "info"] = "quarantined",
+) -> Row:
+    """A row with one planted error."""
+    return Row(cells=cells | {column: value}, error=Fault(column, what, rule, outcome))
+
+
 @dataclass(frozen=True, kw_only=True)
 class Csv:
     encoding: str = "utf-8"
