@@ -300,7 +300,6 @@ class _Register:
         yield _Special(
             cells | {"uscc": str(cells["uscc"]).lower()}, Fault("uscc", "USCC in lower case", "ENR103", "info")
         )
-        yield _Special(base(capital="若干万元"), Fault("capital", "capital without a number", "ENR105", "info"))
         yield _Special(
             base(uscc=registration_no(100 * index + 1)),
             Fault("uscc", "registration number of 15 digits with a right check", "ENR107", "info"),

@@ -278,6 +278,9 @@ def deliveries(seed: int, scale: float) -> Iterator[Delivery]:
                 case 3:
                     bad[0].cells |= {"product_name": "示例产品", "industry_code": None}
                     wrong(bad[0], _LETTERS, "category", "其他", "nothing tells the division of manufacturing")
+                case _ if layout is _JOINED:
+                    # Without its name nothing would tell the division either: two rules for one row.
+                    wrong(bad[0], _LETTERS, "result", "另行通知", "result is neither pass nor fail")
                 case _:
                     wrong(bad[0], _LETTERS, "product_name", None, "product name is missing")
             blocks.append(bad)
