@@ -45,8 +45,8 @@ def tracking(city: Installation, measure: str, period: str) -> dict[str, Any]:
     year, _, quarter = period.partition("-Q")
     start = date(int(year), 3 * int(quarter or 1) - 2, 1)
     (row,) = city.rows(
-        "select * from marts.mart_target_tracking where is_current and measure_code = %s and period_type = %s"
-        " and period_start_on = %s",
+        "select * from marts.mart_target_tracking where is_current and value_basis = 'computed'"
+        " and measure_code = %s and period_type = %s and period_start_on = %s",
         measure,
         "quarter" if quarter else "year",
         start,
@@ -183,6 +183,18 @@ def assert_rate(row: dict[str, Any], stated: dict[str, Any]) -> None:
 @pytest.mark.parametrize("year", YEARS)
 def test_q02(city: City, year: str, quarter: str | None) -> None:
     stated = city.truth["Q02"][year]
+    if quarter in stated["reported"]:
+        # Only counts came of it: they stand by themselves.
+        (row,) = city.rows(
+            "select * from marts.mart_target_tracking where is_current and measure_code = 'AGRI_ROUTINE'"
+            " and period_type = 'quarter' and period_start_on = %s",
+            date(int(year), 3 * int(quarter[1]) - 2, 1),
+        )
+        stated = stated["reported"][quarter]
+        assert row["value_basis"] == "reported"
+        assert (row["numerator"], row["denominator"]) == (stated["x"], stated["n"])
+        assert row["is_attained"] == stated["attained"]
+        return
     stated = stated["quarters"][quarter] if quarter else stated
     row = tracking(city, "AGRI_ROUTINE", f"{year}-{quarter}" if quarter else year)
     assert_rate(row, stated)

@@ -495,21 +495,21 @@ def test_q02_recounted_from_the_files(request: pytest.FixtureRequest, scale: str
                 continue
             counted[0] += 1
             counted[1] += row["_verdict"] == "合格"
-        (counts,) = written.out.glob("agri_monitoring/2020/*汇总.xlsx")
-        for row in plain(counts):
-            if row["类别"] != "合计":
-                found["2020"][0] += int(row["抽检批次数"])
-                found["2020"][1] += int(row["合格批次数"])
         for year, stated in figures["Q02"].items():
             assert found[year] == [stated["n"], stated["x"]], (without, year)
             assert supervision[year] == [figures["agri_supervision"][year][key] for key in "nx"]
             assert stated["attained"] == (100 * stated["x"] >= 97 * stated["n"])
             if without == "误发":
                 assert float(figures["agri_supervision"][year]["value"]) < float(stated["value"])
-            parts = [stated["from_samples"], stated["from_counts"]]
-            assert [sum(part[key] for part in parts) for key in "nx"] == [stated["n"], stated["x"]]
-            for group in (stated["quarters"], stated["classes"]):
+            for group in (stated["quarters"], stated["classes"], stated["divisions"]):
                 assert [sum(part[key] for part in group.values()) for key in "nx"] == [stated["n"], stated["x"]]
+    # Of one round only counts came: they are no samples.
+    (file,) = written.out.glob("agri_monitoring/2020/*汇总.xlsx")
+    classes_of = [row for row in plain(file) if row["类别"] != "合计"]
+    (reported,) = written.truth["Q02"]["2020"]["reported"].items()
+    sums = [sum(int(row[header]) for row in classes_of) for header in ("抽检批次数", "合格批次数")]
+    assert (reported[0], [reported[1][key] for key in "nx"]) == ("Q1", sums)
+    assert written.truth["Q02"]["2020"]["quarters"]["Q1"]["n"] == 0
     # Sent by mistake, and on the other side of the target once it is withdrawn.
     (mistake,) = (d for d in written.truth["deliveries"] if d.get("withdraw"))
     assert "误发" in mistake["file"] and mistake["status"] == "accepted"

@@ -409,7 +409,7 @@ def truth(found: list[Delivery]) -> dict[str, Any]:
     five = [group.name for group in _CLASSES]
     for year in YEARS:
         counted = [count for count in counts(found) if count.year == year]
-        whole, from_samples, supervised = Rate(), Rate(), Rate()
+        whole, supervised = Rate(), Rate()
         quarters = {quarter: Rate() for quarter in SEASONS}
         groups = {name: Rate() for name in five}
         divisions = {code: Rate() for code, _, _ in DIVISIONS}
@@ -428,17 +428,16 @@ def truth(found: list[Delivery]) -> dict[str, Any]:
                 left["other_class"] += 1
             else:
                 for rate in (
-                    *(whole, from_samples, quarters[standing.quarter]),
+                    *(whole, quarters[standing.quarter]),
                     *(groups[sample.group], divisions[sample.division]),
                 ):
                     rate.add(standing)
+        reported = {quarter: Rate() for quarter in sorted({count.quarter for count in counted})}
         for count in counted:
-            for rate in (whole, quarters[count.quarter], groups[count.category]):
-                rate.add_count(count)
+            reported[count.quarter].add_count(count)
         q02[str(year)] = {
             **whole.shown(TARGET),
-            "from_samples": from_samples.shown(),
-            "from_counts": {"n": sum(c.tested for c in counted), "x": sum(c.passed for c in counted)},
+            "reported": {f"Q{quarter}": rate.shown(TARGET) for quarter, rate in reported.items()},
             "quarters": {f"Q{quarter}": rate.shown(TARGET) for quarter, rate in quarters.items()},
             "classes": {name: rate.shown() for name, rate in groups.items()},
             "divisions": {code: rate.shown() for code, rate in divisions.items()},
@@ -450,8 +449,8 @@ def truth(found: list[Delivery]) -> dict[str, Any]:
 
 RULES = {
     "Q02": "routine monitoring in the 12 divisions, the five classes pooled; other classes, risk monitoring and"
-    " other cities out; counts of a round without samples enter n and x of the city, the quarter and the class, not of"
-    " a division; 2021-Q3 has no tea, a break in the series; the version issued last decides; a sample with a"
+    " other cities out; reported: the quarters of which only counts came, shown by themselves and never added to the"
+    " samples; 2021-Q3 has no tea, a break in the series; the version issued last decides; a sample with a"
     " quarantined row is not judged; attained: 100 x >= 97 n; verdict: exact tails, 2.5 % a side, whatever n",
     "agri_supervision": "supervision sampling in the 12 divisions, otherwise as Q02",
 }

@@ -358,15 +358,29 @@ def _counts(year: int, quarter: int, issued_on: date, samples: Sequence[Sample])
     )
 
 
+def _strata(rates: dict[str, Rate], weights: dict[str, Fraction]) -> list[tuple[Fraction, int, int]]:
+    """Weight, n and x of the divisions that have samples, the heaviest first; one with a single sample joins the next
+    heavier, and the heaviest, while they have one, join the first that has several."""
+    strata: list[tuple[Fraction, int, int, bool]] = []
+    for code in sorted((code for code, rate in rates.items() if rate.n), key=lambda code: (-weights[code], code)):
+        weight, n, x = weights[code], rates[code].n, rates[code].x
+        if strata and not (n > 1 and strata[-1][3]):
+            last = strata.pop()
+            strata.append((last[0] + weight, last[1] + n, last[2] + x, last[3] or n > 1))
+        else:
+            strata.append((weight, n, x, n > 1))
+    return [(weight, n, x) for weight, n, x, _ in strata]
+
+
 def _weighted(samples: Sequence[Standing], base_year: int) -> dict[str, Any]:
     """The rate weighted by output over the divisions that have samples."""
     weights = {code: Fraction(value) for code, value in OUTPUT[base_year].items()}
     rates = {code: Rate() for code in MANUFACTURING}
     for standing in samples:
         rates[standing.sample.group].add(standing)
-    sampled = [code for code, rate in rates.items() if rate.n]
-    weight = total(weights[code] for code in sampled)
-    value = 100 * total(weights[c] * Fraction(rates[c].x, rates[c].n) for c in sampled) / weight if sampled else None
+    strata = _strata(rates, weights)
+    weight = total(w for w, _, _ in strata)
+    value = 100 * total(w * Fraction(x, n) for w, n, x in strata) / weight if strata else None
     n, x = (sum(getattr(rate, what) for rate in rates.values()) for what in ("n", "x"))
     return {
         "n": n,
@@ -376,7 +390,7 @@ def _weighted(samples: Sequence[Standing], base_year: int) -> dict[str, Any]:
         "coverage_pct": number(100 * weight / total(weights.values())),
         "weights_base_year": base_year,
         "quarantined_samples": sum(rate.quarantined for rate in rates.values()),
-        "divisions_sampled": len(sampled),
+        "divisions_sampled": sum(rate.n > 0 for rate in rates.values()),
         "divisions_of_manufacturing": {
             f"C{code}": rate.shown() | {"name": MANUFACTURING[code], "weight": OUTPUT[base_year][code]}
             for code, rate in rates.items()
@@ -419,6 +433,7 @@ def truth(found: list[Delivery]) -> dict[str, Any]:
 RULES = {
     "Q01": "supervision sampling in the 12 divisions of the city, without re-inspections: the pass rates of the"
     " divisions of manufacturing (GB/T 4754, 13-41) that have judged samples, weighted by output of the year before;"
+    " a division with one sample joins the next heavier, the heaviest the first that has several;"
     " coverage: the weight of these over that of all 29; n and x are sums, not the basis of the value; the version"
     " issued last decides; a sample with a quarantined row is not judged; attained: the exact weighted fraction >= 96",
     "SUPERVISION_EXCL_FOLLOWUP": "the same samples pooled; one whose division of manufacturing cannot be told is held"

@@ -110,7 +110,7 @@ def standings(deliveries: Iterable[Delivery]) -> list[Standing]:
 
 
 def counts(deliveries: Iterable[Delivery]) -> list[Count]:
-    """What tables of counts add to samples: scopes that have none, without the rows that sum others."""
+    """What tables of counts say of scopes without samples, leaving out the rows that sum others."""
     return [
         row.count
         for delivery in deliveries

@@ -175,7 +175,7 @@ class CountRow(Row):
 
     @property
     def outcome(self) -> str:
-        """What becomes of the counts: only those of a scope without samples enter a rate."""
+        """What becomes of the counts: those of a scope without samples stand for it."""
         if self.is_quarantined:
             return "quarantined"
         return "total" if self.count.is_total else "beside_samples" if self.count.has_samples else "counted"

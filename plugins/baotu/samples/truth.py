@@ -13,7 +13,7 @@ RULES = {
     "withdraw": "sent by mistake and accepted; the figures here are those with it, after_withdrawal has those of the"
     " same source once it is withdrawn: samples that it changed are then again as other deliveries have them",
     "counts": "rows of tables of counts, the division null being the whole city. counted: a scope without samples,"
-    " its tested and passed enter n and x; beside_samples: shown, never added, for samples of the same period and"
+    " shown by itself; beside_samples: shown, never added, for samples of the same period and"
     " kind are delivered; total: the sum of other rows, never added; quarantined: passed and failed are not tested",
     "errors": "quarantined: the rule holds the row back; info: only recorded, the row counts",
 }
