@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from itertools import accumulate
@@ -37,11 +37,14 @@ from baotu.samples.rates import Rate, standings
 from baotu.samples.sampling import (
     SEASONS,
     Block,
+    Count,
     DateStyle,
     Item,
     Kind,
     Result,
     Sample,
+    count_row,
+    count_table,
     day_of,
     division_of,
     is_plain,
@@ -51,6 +54,7 @@ from baotu.samples.sampling import (
     slashed,
     trap,
     twin,
+    with_total,
     wrong,
 )
 
@@ -478,7 +482,11 @@ def _evaluation(seed: int, scale: float) -> Iterator[Delivery]:
             if quarter == 2:
                 # A doubled failing item must not become two failures, nor two items.
                 here.append(twin(next(b for b in here if b[0].sample.result == "fail" and _counts(b))))
+            # Before the notice is written: its rows forget their cells then.
+            counted = [block[0].sample for block in here if _counts(block)] if (year, quarter) == _COUNTED else []
             yield _notice(year, number, date(year, month, day), quarter, here)
+            if counted:
+                yield _counted(year, quarter, date(year, month, day), counted)
 
         def corrected(sample: Sample, style: DateStyle = style, **cells: Cell) -> Block:
             return trap(_block(sample, style, **cells), "correction of an earlier delivery")
@@ -535,6 +543,40 @@ def _notice(year: int, number: int, issued_on: date, quarter: int | None, blocks
         layout=_EVALUATION_LAYOUTS[year] if quarter else _SUPPLEMENT_LAYOUT,
         rows=[row for block in blocks for row in block],
         titles=tuple(titles),
+    )
+
+
+#: The quarter of which a table of counts comes beside the samples.
+_COUNTED = (2021, 2)
+
+
+def _counted(year: int, quarter: int, issued_on: date, samples: Sequence[Sample]) -> Delivery:
+    """Counts by category of what is delivered as samples too, with one failure more in each."""
+    table = []
+    for category in _CATEGORIES:
+        mine = [sample for sample in samples if dict(sample.texts)["category"] == category.name]
+        passed = sum(sample.result == "pass" for sample in mine)
+        table.append(
+            Count(
+                year=year,
+                quarter=quarter,
+                category=category.name,
+                kind="evaluation",
+                tested=len(mine) + 1,
+                passed=passed,
+                failed=len(mine) + 1 - passed,
+                has_samples=True,
+            )
+        )
+    return count_table(
+        SOURCE,
+        f"{year}/食品评价性抽检_{year}年第{quarter}季度_汇总.xlsx",
+        issued_on,
+        (
+            f"{year}年第{quarter}季度食品评价性抽检情况汇总表（{NOTE}）",
+            f"济南市市场监督管理局　{issued_on.year}年{issued_on.month}月{issued_on.day}日",
+        ),
+        [count_row(count, _KIND_TEXT["evaluation"]) for count in with_total(table)],
     )
 
 
