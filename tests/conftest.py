@@ -16,7 +16,7 @@ from baotu.embedded import Server
 from baotu.settings import Settings, settings
 
 #: Variables that steer the tests themselves.
-_KEPT = {"BAOTU_TEST_PG", "BAOTU_PROJECT"}
+_KEPT = {"BAOTU_TEST_PG", "BAOTU_TEST_SCALE", "BAOTU_PROJECT"}
 _made: list[Path] = []
 # `from conftest import …` means this one; pytest itself knows it as tests.conftest.
 sys.modules.setdefault("conftest", sys.modules[__name__])
