@@ -675,15 +675,16 @@ def _wrong_on_purpose(seed: int) -> Delivery:
 
 
 def _renamed_header(seed: int) -> Delivery:
-    """A required column under a name that nobody knows: the delivery must be refused, not guessed at."""
+    """A required column under a name that nobody knows: the delivery must be refused, not guessed at. With an alias
+    it is a delivery like any other."""
     make = _FoodYear(random.Random(f"{seed}/food_spot_checks/renamed"), "U", 2022)
     rows = [row for _ in range(12) for row in _block(make.sample("supervision", 4), date.isoformat)]
     for row in rows:
-        row.cells |= {"remark": NOTE, "published_on": "2022-11-28"}
+        row.cells |= {"remark": NOTE, "published_on": "2022-12-30"}
     return Delivery(
         source=SOURCE,
-        name="2022/示例_表头改名_食品监督抽检_2022年第4季度补报_20221128.csv",
-        issued_on=date(2022, 11, 28),
+        name="2022/示例_表头改名_食品监督抽检_2022年第4季度补报_20221230.csv",
+        issued_on=date(2022, 12, 30),
         form=UTF8,
         layout=tuple((c, "食物品名叫法" if c == "product_name" else header) for c, header in _WITH_KIND),
         rows=rows,
