@@ -86,7 +86,10 @@ TARGET_TRACKING = [
         "exists (select from ops.published_value as seen where seen.indicator_id = empty.indicator_id "
         "and seen.value is not null "
         "and seen.publication_id = (select max(publication_id) from ops.published_value)) "
-        "or (not exists (select from ops.published_value) and (select sum(delivery.rows_accepted) "
+        # Of a source that no publication has used yet: what readers have seen so holds no later one.
+        "or (not exists (select from ops.build_delivery as used inner join ops.build as build "
+        "on build.build_id = used.build_id and build.status = 'published' "
+        "where used.is_accepted and used.source = empty.source_id) and (select sum(delivery.rows_accepted) "
         "from ops.build_delivery as used inner join ops.build as build on build.build_id = used.build_id "
         "and build.status = 'running' inner join ops.delivery as delivery on delivery.delivery_id = used.delivery_id "
         "where used.is_accepted and used.source = empty.source_id) = 0)",

@@ -83,23 +83,34 @@ counted as (
     where breakdown.breakdown = case when weighted_point.whole_weight is null then 'city' else 'category' end
 ),
 
-allocated as (
+nameless as (
     select
         counted.*,
-        -- What is held back and names no stratum stands, at worst, where one more failure costs most.
+        coalesce(
+            sum(quarantined_count) filter (where stratum_weight is null) over (
+                partition by {{ point_columns }}, measure_code, value_basis
+            ), 0
+        ) as nameless_count
+    from counted
+),
+
+allocated as (
+    select
+        nameless.*,
+        -- What is held back and names no stratum stands, at worst, where so many failures cost most: W x (1 / n less
+        -- 1 / (n + nameless)), n with the stratum's own that are held back.
         quarantined_count + case
             when row_number() over (
                 partition by {{ point_columns }}, measure_code, value_basis
-                order by stratum_weight / nullif(judged_count, 0) desc nulls last, category_code
-            ) = 1
-                then coalesce(
-                    sum(quarantined_count) filter (where stratum_weight is null) over (
-                        partition by {{ point_columns }}, measure_code, value_basis
-                    ), 0
-                )
+                order by
+                    stratum_weight * passed_count / nullif(
+                        (judged_count + quarantined_count) * (judged_count + quarantined_count + nameless_count), 0
+                    ) desc nulls last,
+                    category_code
+            ) = 1 then nameless_count
             else 0
         end as worst_quarantined_count
-    from counted
+    from nameless
 ),
 
 stratum as (
