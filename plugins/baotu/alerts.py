@@ -193,8 +193,8 @@ def quarantined_rows(
         f"（共 {rows_read:,} 行，{share:.1f}%）",
         title_en=f"{source.label_en}: {rows_quarantined:,} of {rows_read:,} rows ({share:.1f}%) "
         f"of file {name} are quarantined",
-        action_zh="请报送单位更正这些行并重报；更正前，有关样品不作判定",
-        action_en="ask the sender to correct these rows and deliver again; until then their samples are not judged",
+        action_zh="请报送单位更正这些行并重报；更正前不计入",
+        action_en="ask the sender to correct these rows and deliver again; until then they do not count",
         evidence=_evidence(
             name,
             rules,

@@ -237,11 +237,23 @@ def audit(connection: psycopg.Connection) -> list[dict[str, str]]:
             " select build_id, 'marts', %s, %s, %s, %s from ops.build where status = 'running'",
             [(o.rule, o.severity, o.failed == 0, o.failed) for o in outcomes],
         )
+    held = [outcome for outcome in outcomes if outcome.failed and outcome.severity == "critical"]
     return [
-        {"code": o.rule, "zh": f"{o.zh}({o.failed} 处)", "en": f"{o.en} ({o.failed} cells)"}
-        for o in outcomes
-        if o.failed and o.severity == "critical"
+        {"code": o.rule, "zh": f"{o.zh}({where})", "en": f"{o.en} ({where})"}
+        for o, where in ((one, _cells(connection, one)) for one in held)
     ]
+
+
+def _cells(connection: psycopg.Connection, outcome: gate.Outcome) -> str:
+    """Which indicators and periods a rule on marts fails for: who approves must see it."""
+    found = connection.execute(
+        sql.SQL(
+            "select distinct cell ->> 'indicator_id', cell ->> 'period_start_on'"
+            " from (select to_jsonb(failing) as cell from ({}) as failing) as cells order by 1, 2"
+        ).format(sql.SQL(outcome.query or "select null as indicator_id where false"))
+    ).fetchall()
+    named = [f"{indicator} {start}" if start else str(indicator) for indicator, start in found]
+    return ", ".join(named[:5]) + (f" +{len(named) - 5}" if len(named) > 5 else "")
 
 
 def _are_approvable(reasons: Sequence[dict[str, str]]) -> bool:

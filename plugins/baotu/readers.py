@@ -638,8 +638,16 @@ def _missing_text(source: Source, missing: Missing) -> tuple[str, str]:
             f" or for this file only: {once}."
         )
     else:
-        zh += "没有相近的表头，请向报送单位索取含该列的文件。"
-        en += " No header is near it: ask the sender for a file that has the column."
+        name = missing.columns[0]
+        zh += (
+            f"没有相近的表头：若有一列就是它，请把其表头加到 dags/sources/{source.id}.yml 的 columns.{name}.aliases 下，"
+            f"或只对本文件用 --set columns='{{表头: {name}}}'；没有该列的，请向报送单位索取。"
+        )
+        en += (
+            f" No header is near it: if one of the columns is the one, add its header under columns.{name}.aliases in"
+            f" dags/sources/{source.id}.yml, or for this file only: --set columns='{{HEADER: {name}}}'; else ask the"
+            " sender for a file that has it."
+        )
     if missing.meta_key:
         key = source.meta_keys[missing.meta_key]
         value = "|".join(key.values) if key.values else "…"

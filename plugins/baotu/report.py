@@ -574,6 +574,9 @@ class Scorecard:
                 interval = f"\n[{shown['interval'].zh}]" if shown["interval"] else ""
                 value = shown["value"].zh + interval + f"\n{shown['gap'].zh}"
                 period = f"{shown['period'].zh}\n{shown['status'].zh} {shown['status'].en}\nn {shown['sample']}"
+                if shown["n_effective"]:
+                    # A weighted rate is not the quotient of its counts.
+                    period += f"\n{shown['estimator'].zh} n* {shown['n_effective']}"
             cells += [value, f"{light.symbol} {light.zh} {verdict.zh}\n  {light.en}: {verdict.en}", period]
             table.add_row(*(Text(cell.replace("\u00a0", " ")) for cell in cells))
         console.print(table)
@@ -729,8 +732,8 @@ def _notes(entry: Entry, shown: Mapping[str, Any]) -> list[Label]:
         covered = rounded(coverage, [100], 1)
         notes.append(
             Label(
-                f"权重覆盖率 {covered}\u00a0%：没有样本的部分未计入。",
-                f"Covers {covered}\u00a0% of the weight: what has no sample is left out.",
+                f"权重覆盖率 {covered}\u00a0%：没有样本或样本过少的部分未计入。",
+                f"Covers {covered}\u00a0% of the weight: what has no sample, or too small a one, is left out.",
             )
         )
     if entry.current.get("value_basis") == "reported" and entry.id in PASS_RATES:
@@ -738,6 +741,15 @@ def _notes(entry: Entry, shown: Mapping[str, Any]) -> list[Label]:
             "本期没有样品数据，采用公布的汇总数。", "No samples of the period: published counts stand in for them."
         )
         notes.append(text)
+    for beside in entry.companions:
+        is_same = beside["measure_code"] == entry.current.get("measure_code")
+        if is_same and beside["value_basis"] == "reported" and beside["value"] is not None:
+            counts = entry.show(beside)["sample"]
+            text = Label(
+                f"另有只报送计数的部分（{counts}），不与样品相加。",
+                f"Counts without samples are delivered too ({counts}); they are not added to the samples.",
+            )
+            notes.append(text)
     if shown["quarantined"]:
         worst = Label("", "")
         if entry.current["value"] is not None and entry.current["worst_case_value"] is not None:

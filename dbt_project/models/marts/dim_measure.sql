@@ -3,7 +3,6 @@
 select
     measure_code::text as measure_code,
     indicator_id::text as indicator_id,
-    'computed'::text as value_basis,
     label_zh::text as label_zh,
     label_en::text as label_en
 from {{ ref('pass_rate_measure') }}
@@ -13,7 +12,6 @@ union all
 select
     measure_code::text as measure_code,
     indicator_id::text as indicator_id,
-    value_basis::text as value_basis,
     label_zh::text as label_zh,
     label_en::text as label_en
 from {{ ref('satisfaction_measure') }}
