@@ -10,7 +10,7 @@ export SCARF_NO_ANALYTICS := 1
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export GX_ANALYTICS_ENABLED := false
 
-.PHONY: help venv demo up down status test faults lint docs env clean lock
+.PHONY: help venv demo up down status test faults containers lint docs env clean lock
 
 help: ## What can be made
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ test: venv ## Unit, DAG, dbt and pipeline tests, the whole way under the schedul
 faults: venv ## Processes killed in the middle, loaders at once; and formulas and truth on PostgreSQL 16
 	@$(VENV)/bin/python -m pytest tests/faults
 	@BAOTU_TEST_PG=16 $(VENV)/bin/python -m pytest tests/dbt tests/pipeline/test_truth.py
+
+containers: venv ## docker-compose.yml and Dockerfile: their services as plain processes, to a judged delivery
+	@$(VENV)/bin/python -m pytest tests/containers
 
 lint: venv ## ruff, mypy, sqlfluff
 	@$(VENV)/bin/ruff check .
