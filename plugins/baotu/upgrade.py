@@ -39,15 +39,16 @@ def upgrade(progress: Callable[[str], None] = lambda _: None) -> bool:
             progress("seeds and functions")
             dbt.run("upgrade", ["build", "--select", "resource_type:seed", "resource_type:function", "--full-refresh"])
             progress("staging")
-            if state is None or not complete:
-                dbt.run("upgrade", ["run", "--select", "path:models/staging"])
-            else:
+            if state is not None:
                 # fmt: off
                 dbt.run("upgrade", [
                     "run", "--select", "state:modified+,path:models/staging", "--full-refresh",
                     "--no-partial-parse", "--state", str(state[1]),
                 ])
                 # fmt: on
+            if state is None or not complete:
+                # What has no table yet. Not instead of the above: a release may bring a source and change another.
+                dbt.run("upgrade", ["run", "--select", "path:models/staging"])
             if state is not None:
                 shutil.rmtree(state[1])
         return True
