@@ -17,8 +17,9 @@ from typing import Any
 import openpyxl
 import pytest
 
-from baotu import readers
 from baotu.readers import PERSONAL_DROPPED, Reading, Refused, Row, read
+from baotu.readers import text as delimited
+from baotu.readers import workbook as workbooks
 from baotu.settings import PROJECT, Credentials
 from baotu.sources import Source, load_source
 
@@ -179,7 +180,7 @@ def test_a_quote_that_is_never_closed_is_refused_with_its_row(deliver: Deliver) 
 
 
 def test_an_endless_cell_is_refused_with_its_row(deliver: Deliver) -> None:
-    text = "食品名称,判定\n" + "甲,合格\n" * 40 + "x" * (readers.CELL_LIMIT + 1) + ",合格\n"
+    text = "食品名称,判定\n" + "甲,合格\n" * 40 + "x" * (delimited.CELL_LIMIT + 1) + ",合格\n"
     refused = refusal(deliver, text)
     assert refused.code == "cell_too_large" and "row 42" in refused.en
 
@@ -643,7 +644,7 @@ def test_corner_cells_are_refused_before_anything_opens_them(deliver: Deliver, m
     assert text.code == "too_large" and "XFD1048576" in text.en and "Ctrl+End" in text.zh
     # What the look at the XML overlooks meets the child's limits, and this process lives: an allocation that
     # no machine grants, and one of 3 GB that most would.
-    monkeypatch.setattr(readers, "_check_sheets", lambda file: None)
+    monkeypatch.setattr(workbooks, "_check_sheets", lambda file: None)
     for corner in ("XFD1048576", "DZ1048576"):
         workbook = book(("a", [["食品名称", "判定"]]))
         workbook.worksheets[0][corner] = 1
@@ -708,7 +709,7 @@ def test_the_child_leaves_nothing_behind_and_its_failure_is_told(
     deliver: Deliver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     workbook = book(("a", [["食品名称", "判定"], ["甲", "合格"]]))
-    monkeypatch.setattr(readers, "WORKBOOK_SECONDS", 0.001)
+    monkeypatch.setattr(workbooks, "WORKBOOK_SECONDS", 0.001)
     text = refusal(deliver, workbook)
     assert text.code == "too_large" and "CSV" in text.zh
     assert resource.getrlimit(resource.RLIMIT_AS)[0] == resource.RLIM_INFINITY  # the limits were the child's

@@ -1,0 +1,53 @@
+"""How a delivered file becomes rows of text: containers, encodings, headers, refusals that say what to do.
+
+`read` looks at everything that decides whether a file can be read (container, encoding from first to last
+byte, header); `Reading.rows()` then streams. Formats are told by content, never by name. Cells stay as
+delivered: staging normalises. Personal columns leave here, and so do the names of individual households.
+
+containers says what a file is; text and workbook open it as tables; headers understands a table's columns and
+titles what stands around them; rows streams them; personal keeps back what is nobody's business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from baotu.readers.containers import container
+from baotu.readers.headers import PERSONAL_DROPPED, understood
+from baotu.readers.reading import HEADER_ROWS, File, Reading, Refused, Row
+from baotu.readers.rows import FIELD_COUNT, MISSING_FIELDS, SURPLUS, WITHHELD
+from baotu.readers.text import text_table
+from baotu.readers.workbook import sheets
+
+if TYPE_CHECKING:
+    from baotu.sources import Source
+
+__all__ = [
+    "FIELD_COUNT", "HEADER_ROWS", "MISSING_FIELDS", "PERSONAL_DROPPED", "SURPLUS", "WITHHELD",
+    "Reading", "Refused", "Row", "read",
+]  # fmt: skip
+
+
+def read(
+    path: Path, file_name: str, source: Source, given: Mapping[str, Any], *, hash_key: bytes | None = None
+) -> Reading:
+    """Open `path`, delivered as `file_name`, as a delivery of `source`.
+
+    `given` is what sidecar and `--set` say, the latter already merged over the former. `hash_key` keys the
+    hashes of columns declared `personal: hash` or `personal_under`; by default it is generated once into the
+    credentials, when it is first needed.
+    """
+    from baotu.sources import MetaError
+
+    file = File(path, file_name, source, hash_key)
+    try:
+        file.given = source.check_meta(given)
+    except MetaError as error:
+        file.refuse("bad_meta", error.zh, error.en)
+    if container(file) == "xlsx":
+        tables, how = sheets(file)
+    else:
+        tables, how = text_table(file)
+    return understood(file, tables, how)

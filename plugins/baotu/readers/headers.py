@@ -1,0 +1,231 @@
+"""A table's header: which row it is, which columns it names, and what is said when one is missing."""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from baotu.readers.personal import hashed
+from baotu.readers.reading import HEADER_ROWS, File, Part, Reading, Table
+from baotu.readers.rows import MARKS, rows_of
+from baotu.readers.titles import facts
+
+if TYPE_CHECKING:
+    from baotu.sources import Missing, Source
+
+#: What `Reading.mapping` says of a column that never reaches raw.
+PERSONAL_DROPPED = "dropped personal"
+
+
+def understood(file: File, tables: Sequence[Table], how: dict[str, Any]) -> Reading:
+    """Find each table's header; leave out what is none of ours; refuse what ought to be and is not whole."""
+    parts: list[Part] = []
+    skipped: list[dict[str, Any]] = []
+    for table in tables:
+        part = _find_header(file, table)
+        if part is None:
+            reason = "no known column" if table.head else "empty"
+            skipped.append({"part": table.name, "hidden": table.hidden, "reason": reason})
+        else:
+            parts.append(part)
+    if not parts:
+        _refuse_no_header(file, tables)
+    # Notes and summaries may name a column or two. What names three is a table of ours, and must be whole.
+    whole = [part for part in parts if not part.match.missing_required]
+    for part in parts:
+        if whole and part.match.missing_required and part.match.score < 3:
+            reason = "required columns missing: " + ", ".join(
+                "/".join(missing.columns) for missing in part.match.missing_required
+            )
+            skipped.append({"part": part.name, "hidden": part.table.hidden, "reason": reason})
+        else:
+            _check_part(file, part)
+    parts = [part for part in parts if not part.match.missing_required]
+    order = [table.name for table in tables]
+    skipped.sort(key=lambda entry: order.index(entry["part"]))
+    return _reading(file, parts, skipped, how)
+
+
+def _find_header(file: File, table: Table) -> Part | None:
+    """The row that names most known columns; of equals the first. None when no row names one."""
+    records = table.head
+    scores = [file.source.known(cells, file.given) for _, cells in records]
+    if not any(scores):
+        return None
+    position = scores.index(max(scores))
+    row, cells = records[position]
+    match = file.source.match(cells, file.given)
+    headers = [_clean(cell) for cell in cells]
+    named = {_clean(cells[i]) for i in (*match.mapping, *match.personal)} | MARKS
+    extras: list[tuple[int, str]] = []
+    columns = match.mapping | match.repeated
+    personal = {i for i, column in columns.items() if file.source.columns[column].personal} | match.personal.keys()
+    for index, header in enumerate(headers):
+        if index in match.mapping or index in personal:
+            continue
+        key = header or f"__column_{index + 1}__"
+        number = 1
+        while key in named:  # 备注, 备注.2, 备注.3
+            number += 1
+            key = f"{header or '__column__'}.{number}"
+        named.add(key)
+        extras.append((index, key))
+    households = []
+    for code in dict.fromkeys(column.personal_under for column in file.source.columns.values()):
+        codes = [i for i, column in columns.items() if column == code]
+        names = [i for i, column in columns.items() if file.source.columns[column].personal_under == code]
+        if code and codes and names:
+            households.append((codes, names))
+    title = []
+    for _, above in records[:position]:
+        text = " ".join(dict.fromkeys(_clean(cell) for cell in above if cell and cell.strip()))
+        if text:
+            title.append(text[:1000])
+    return Part(table, row, match, headers, extras, personal, households, title)
+
+
+def _clean(header: str) -> str:
+    """A header as a key: as delivered, but for line breaks, control characters and spaces around it."""
+    return "".join(c for c in header if unicodedata.category(c) not in ("Cc", "Cf")).replace("\ufffd", "").strip()
+
+
+def _check_part(file: File, part: Part) -> None:
+    for header, column in (file.given.get("columns") or {}).items():
+        if column is not None and file.source.match([header], file.given).mapping.get(0) not in set(
+            part.match.mapping.values()
+        ):
+            shown = [h for h in part.headers if h][:20]
+            file.refuse(
+                "bad_meta",
+                f"columns 中的表头「{header}」在文件里没有；表头有：{'、'.join(shown)}。",
+                f"columns names the header {header!r}, which the file does not have; its headers: {', '.join(shown)}.",
+                part.name,
+                part.header_row,
+            )
+    if part.match.missing_required:
+        zh, en = zip(*(_missing_text(file.source, m) for m in part.match.missing_required), strict=True)
+        file.refuse("missing_column", "".join(zh), " ".join(en), part.name, part.header_row)
+
+
+def _missing_text(source: Source, missing: Missing) -> tuple[str, str]:
+    labels_zh = "、".join(f"{name}（{source.columns[name].label_zh}）" for name in missing.columns)
+    labels_en = ", ".join(f"{name} ({source.columns[name].label_en})" for name in missing.columns)
+    one_of = len(missing.columns) > 1
+    zh = f"表头缺少必需列{'（其中之一）' if one_of else ''} {labels_zh}。"
+    en = f"the header lacks the required column {'(one of) ' if one_of else ''}{labels_en}."
+    if missing.nearest:
+        once = f"--set columns='{{{json.dumps(missing.nearest, ensure_ascii=False)}: {missing.nearest_column}}}'"
+        zh += (
+            f"最接近的表头是「{_clean(missing.nearest)}」；若就是它，请在 dags/sources/{source.id}.yml 的 "
+            f"columns.{missing.nearest_column}.aliases 下加一行 {missing.alias_line} ，或只对本文件用 "
+            f"{once} 。"
+        )
+        en += (
+            f" The nearest header is {_clean(missing.nearest)!r}; if it is the one, add the line"
+            f" {missing.alias_line} under columns.{missing.nearest_column}.aliases in "
+            f"dags/sources/{source.id}.yml,"
+            f" or for this file only: {once}."
+        )
+    else:
+        name = missing.columns[0]
+        zh += (
+            f"没有相近的表头：若有一列就是它，请把其表头加到 dags/sources/{source.id}.yml 的 columns.{name}.aliases 下，"
+            f"或只对本文件用 --set columns='{{表头: {name}}}'；没有该列的，请向报送单位索取。"
+        )
+        en += (
+            f" No header is near it: if one of the columns is the one, add its header under columns.{name}.aliases in"
+            f" dags/sources/{source.id}.yml, or for this file only: --set columns='{{HEADER: {name}}}'; else ask the"
+            " sender for a file that has it."
+        )
+    if missing.meta_key:
+        key = source.meta_keys[missing.meta_key]
+        value = "|".join(key.values) if key.values else "…"
+        zh += f"若全部行相同，可用 --set {missing.meta_key}={value} 或附带的 .meta.yml 说明。"
+        en += f" If it is the same for all rows, say it by --set {missing.meta_key}={value} "
+        en += "or in the .meta.yml sidecar."
+    return zh, en
+
+
+def _refuse_no_header(file: File, tables: Sequence[Table]) -> NoReturn:
+    shown: list[str] = []
+    for table in tables:
+        for _, cells in table.head:
+            texts = [_clean(cell) for cell in cells if cell.strip()]
+            # A row of names can be shown; a row with numbers is data, and data is not for messages.
+            if (
+                len(texts) > 1
+                and len(set(texts)) == len(texts)
+                and not any(re.search(r"\d{3}|^\W*\d", t) for t in texts)
+            ):
+                shown = [text[:30] for text in texts[:12]]
+                break
+        if shown:
+            break
+    wanted = [column for column in file.source.columns.values() if column.required]
+    wanted += [file.source.columns[n] for group in file.source.required_any for n in group if n in file.source.columns]
+    found_zh = f"；像表头的一行是：{'、'.join(shown)}" if shown else ""
+    found_en = f"; the row most like a header: {', '.join(shown)}" if shown else ""
+    file.refuse(
+        "no_header",
+        f"前 {HEADER_ROWS} 行里没有一个已知的列名{found_zh}。来源 {file.source.id} 应有 "
+        f"{'、'.join(column.label_zh for column in wanted)} 等列。请确认放对了来源目录、文件有表头；"
+        f"列名不同时，在 dags/sources/{file.source.id}.yml 的 aliases 里添加，或只对本文件用 --set "
+        f"columns='{{表头: 列}}'。",
+        f"no known column name in the first {HEADER_ROWS} rows{found_en}. Source {file.source.id} expects "
+        f"columns such as "
+        f"{', '.join(column.label_en for column in wanted)}. Check that the file is in the right source's "
+        f"folder and has a "
+        f"header; where names differ, add them to aliases in dags/sources/{file.source.id}.yml, or for this "
+        f"file only use "
+        f"--set columns='{{header: column}}'.",
+    )
+
+
+def _reading(file: File, parts: Sequence[Part], skipped: Sequence[dict[str, Any]], how: dict[str, Any]) -> Reading:
+    source = file.source
+    present = {name for part in parts for name in part.match.mapping.values()}
+    columns = [name for name in source.raw_columns if name in present]
+    mapping: dict[str, dict[str, str | None]] = {}
+    described = []
+    for part in parts:
+        table: dict[str, str | None] = {}
+        kept = dict(part.extras)
+        for index, header in enumerate(part.headers):
+            if index in part.match.mapping:
+                column = part.match.mapping[index]
+                table[header] = PERSONAL_DROPPED if source.columns[column].personal == "drop" else column
+            elif index in kept:
+                if header:
+                    table[kept[index]] = None
+            elif header:
+                table.setdefault(header, PERSONAL_DROPPED)
+        mapping[part.name] = table
+        layout = source.layout_of(part.headers)
+        described.append(
+            {
+                "part": part.name,
+                "header_row": part.header_row,
+                "layout": layout.name if layout else None,
+                "hidden": part.table.hidden,
+                "columns": table,
+                "repeated": sorted({part.headers[index] for index in part.match.repeated}),
+            }
+        )
+    found = facts(file, [line for part in parts for line in part.title])
+    layouts = [layout for part in parts if (layout := source.layout_of(part.headers))]
+    meta: dict[str, Any] = {}
+    for layout in reversed(layouts):
+        meta |= source.check_meta(layout.meta)
+    meta |= {key: value for key, value in found.items() if key != "dates"} | file.given
+    if "issued_on" in file.given:
+        meta["issued_on_basis"] = "given"
+    meta["title"] = [line for part in parts for line in part.title]
+    meta["dates_found"] = found["dates"]
+    meta["file"] = {"parts": described, "skipped_parts": list(skipped)} | how
+    reading = Reading(meta, mapping, columns, _rows=lambda reading: rows_of(file, parts, reading))
+    if any(source.columns[name].personal == "hash" for name in columns):
+        reading._rows = hashed(reading._rows, columns, file)
+    return reading

@@ -1,0 +1,130 @@
+"""What the reader's parts hand to each other: a file, its tables, a table that is understood, rows, a refusal."""
+
+from __future__ import annotations
+
+import hmac
+import unicodedata
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+
+if TYPE_CHECKING:
+    from baotu.sources import HeaderMatch, Source
+
+#: Headers are looked for in so many rows: titles, notices and units stand above them.
+HEADER_ROWS = 30
+CHUNK = 1 << 20
+
+#: What to do about a file that is no table, in both languages.
+SAVE_ZH, SAVE_EN = (
+    "请另存为 .xlsx 或 UTF-8 编码的 CSV 后重新报送。",
+    "Save it as .xlsx or as UTF-8 CSV and send that.",
+)
+
+
+class Refused(Exception):
+    """A file that cannot be read: why, and what to do, in both languages."""
+
+    def __init__(self, code: str, zh: str, en: str) -> None:
+        super().__init__(en)
+        self.code, self.zh, self.en = code, zh, en
+
+
+class Row(NamedTuple):
+    """One row as delivered. `values` stand in the order of `Reading.columns`; empty cells are None."""
+
+    part: str
+    #: As Excel or a text editor shows it; for a record over several lines, its first.
+    file_row: int
+    values: list[str | None]
+    #: Columns nobody declared, by header, without empty cells; and the marks of ragged rows.
+    extra: dict[str, str | None]
+
+
+#: A record of a table: its row as a person sees it, and its cells.
+Record = tuple[int, list[str]]
+
+
+@dataclass
+class Table:
+    """One table of a file as it lies there: a text file, a sheet, a table of a page."""
+
+    #: Part of the delivery: "" for a text file, else the sheet's name, within an archive behind the member's.
+    name: str
+    #: The first HEADER_ROWS records that hold anything.
+    head: list[Record]
+    #: All records from the top, each time anew.
+    records: Callable[[], Iterator[Record]]
+    hidden: bool = False
+    #: A delimited text: a record with more or fewer fields than the header may be shifted.
+    is_delimited: bool = False
+
+
+@dataclass
+class Part:
+    """A table whose header is understood."""
+
+    table: Table
+    header_row: int
+    match: HeaderMatch
+    headers: list[str]
+    #: Columns kept in extra, with their keys there.
+    extras: list[tuple[int, str]]
+    #: Columns with personal data, dropped or hashed.
+    personal: set[int]
+    #: Columns declared `personal_under`, those kept in extra too: (their codes, they themselves).
+    households: list[tuple[list[int], list[int]]]
+    title: list[str]
+
+    @property
+    def name(self) -> str:
+        return self.table.name
+
+
+@dataclass
+class Reading:
+    """A file that can be read. `rows()` may be called again; each call starts from the top."""
+
+    #: Title block and what was found in it, layout and given meta merged (given wins), and how the file was
+    #: read.
+    meta: dict[str, Any]
+    #: Part → header as delivered → canonical name, None (kept in extra) or PERSONAL_DROPPED.
+    mapping: dict[str, dict[str, str | None]]
+    #: Canonical names that are present, in the source's order.
+    columns: list[str]
+    #: Filled while `rows()` runs, whole when it has ended.
+    counts: dict[str, int] = field(default_factory=dict)
+    _rows: Callable[[Reading], Iterator[Row]] = field(repr=False, default=lambda _: iter(()))
+
+    def rows(self) -> Iterator[Row]:
+        """Stream the rows. Raises `Refused` for a quote that is never closed or an endless cell."""
+        self.counts.clear()
+        self.counts.update(rows=0, blank=0, ragged=0)
+        return self._rows(self)
+
+
+@dataclass
+class File:
+    """A file to be read: its bytes, the name it was delivered under, and as a delivery of which source."""
+
+    path: Path
+    name: str
+    source: Source
+    hash_key: bytes | None = None
+    given: dict[str, Any] = field(default_factory=dict)
+
+    def hash(self, text: str) -> str:
+        """Equal texts stay equal, whatever their spaces, width and case, and nobody can be told from them."""
+        if self.hash_key is None:
+            from baotu.settings import Credentials
+
+            self.hash_key = Credentials().generate("PERSONAL_HASH_KEY").encode()
+        plain = "".join(unicodedata.normalize("NFKC", text).split()).casefold()
+        return hmac.digest(self.hash_key, plain.encode(), "sha256").hex()[:32]
+
+    def refuse(self, code: str, zh: str, en: str, part: str = "", row: int | None = None) -> NoReturn:
+        """Raise `Refused` with the place in front."""
+        place_zh = f"文件「{self.name}」" + (f" 工作表「{part}」" if part else "") + (f" 第 {row} 行" if row else "")
+        place_en = f"{self.name}" + (f", sheet {part!r}" if part else "") + (f", row {row}" if row else "")
+        raise Refused(code, f"{place_zh}：{zh}", f"{place_en}: {en}")

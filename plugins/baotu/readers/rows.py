@@ -1,0 +1,124 @@
+"""From a table's records to rows of the source's columns."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from operator import itemgetter
+
+from baotu.readers.personal import hash_households, is_household
+from baotu.readers.reading import File, Part, Reading, Row
+
+#: Keys of `Row.extra` that the reader adds. A row that has FIELD_COUNT or MISSING_FIELDS is ragged: its
+#: cells may stand in the wrong columns.
+FIELD_COUNT, SURPLUS, MISSING_FIELDS, WITHHELD = (
+    "__field_count__",
+    "__surplus__",
+    "__missing_fields__",
+    "__withheld__",
+)
+MARKS = frozenset({FIELD_COUNT, SURPLUS, MISSING_FIELDS, WITHHELD})
+
+
+def rows_of(file: File, parts: Sequence[Part], reading: Reading) -> Iterator[Row]:
+    """The rows below each part's header, in the order of the parts."""
+    for part in parts:
+        yield from (_delimited_rows if part.table.is_delimited else _sheet_rows)(file, part, reading)
+
+
+def _delimited_rows(file: File, part: Part, reading: Reading) -> Iterator[Row]:
+    positions = {name: index for index, name in part.match.mapping.items()}
+    width = len(part.headers)
+    # One past the end stands for a column that only another part has.
+    indexes = [positions.get(name, width) for name in reading.columns]
+    lacks = width in indexes
+    # The loop runs once a row: itemgetter and tuple's own constructor take a third off it.
+    pick = itemgetter(*indexes) if len(indexes) > 1 else None
+    make = tuple.__new__
+    name, extras, households = part.name, part.extras, part.households
+    counts = reading.counts
+    number = blank = ragged = 0
+    try:
+        for line, cells in part.table.records():
+            if line <= part.header_row:
+                continue
+            if not cells[0].strip() and not any(map(str.strip, cells)):
+                blank += 1
+                continue
+            number += 1
+            extra: dict[str, str | None] = {}
+            if len(cells) != width:
+                cells, extra = _ragged(part, cells)
+                ragged += bool(extra)
+            if households:
+                hash_households(file, part, cells)
+            if extras:
+                extra |= {key: cells[index] for index, key in extras if cells[index]}
+            if lacks:
+                cells.append("")
+            values: list[str | None] = list(pick(cells)) if pick else [cells[i] for i in indexes]
+            if "" in values:
+                values = [value or None for value in values]
+            yield make(Row, (name, line, values, extra))
+    finally:
+        for key, count in (("rows", number), ("blank", blank), ("ragged", ragged)):
+            counts[key] += count
+
+
+def _ragged(part: Part, cells: list[str]) -> tuple[list[str], dict[str, str | None]]:
+    """A row with more or fewer fields than the header: squared, and marked, for its cells may be shifted."""
+    width, found = len(part.headers), len(cells)
+    surplus = cells[width:]
+    if found > width and not any(map(str.strip, surplus)):
+        return cells[:width], {}  # separators at the end of the line: nothing is shifted
+    off = abs(found - width)
+    marks: dict[str, str | None] = {FIELD_COUNT: str(found)}
+    if found < width:
+        marks[MISSING_FIELDS] = str(off)
+
+    def reach(index: int) -> range:
+        return range(max(index - off, 0), index + 1) if found < width else range(index, index + off + 1)
+
+    # A shift moves a personal cell into its neighbours: what may hold it is withheld. So is a household's name
+    # if one of the cells that may hold its code does.
+    personal = set(part.personal)
+    for codes, names in part.households:
+        if any(is_household(cell) for code in codes for cell in islice(cells, reach(code).start, reach(code).stop)):
+            personal.update(names)
+    withheld = {near for index in personal for near in reach(index)}
+    kept = ["" if index in withheld else cell for index, cell in enumerate(cells)]
+    if withheld:
+        marks[WITHHELD] = str(sum(index < found for index in withheld))
+    if found > width:
+        marks[SURPLUS] = json.dumps(kept[width:], ensure_ascii=False)
+    return kept[:width] + [""] * (width - found), marks
+
+
+def _sheet_rows(file: File, part: Part, reading: Reading) -> Iterator[Row]:
+    positions = {name: index for index, name in part.match.mapping.items()}
+    # Past the end of any row: a column that only another sheet has.
+    indexes = [positions.get(name, sys.maxsize) for name in reading.columns]
+    counts = reading.counts
+    for number, cells in part.table.records():
+        if number <= part.header_row:
+            continue
+        if not any(map(str.strip, cells)):
+            counts["blank"] += 1
+            continue
+        counts["rows"] += 1
+        if part.households:
+            hash_households(file, part, cells)
+        yield _sheet_row(part, indexes, number, cells)
+
+
+def _sheet_row(part: Part, indexes: Sequence[int], number: int, cells: list[str]) -> Row:
+    width = len(cells)
+    values = [(cells[index] or None) if index < width else None for index in indexes]
+    extra: dict[str, str | None] = {name: cells[index] for index, name in part.extras if index < width and cells[index]}
+    # In a workbook a cell right of the header is not shifted: it is a column without a name.
+    for index in range(len(part.headers), width):
+        if cells[index]:
+            extra[f"__column_{index + 1}__"] = cells[index]
+    return Row(part.name, number, values, extra)

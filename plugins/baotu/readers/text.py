@@ -1,0 +1,199 @@
+"""Delimited texts: encoding, separator, and records with the line on which each begins."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import suppress
+from itertools import chain, islice
+from pathlib import Path
+from typing import IO, Any
+
+from baotu.readers.reading import CHUNK, HEADER_ROWS, SAVE_EN, SAVE_ZH, File, Record, Refused, Table
+
+#: Longest cell, in characters. Excel's own limit is 32,767; more is a quote that was never closed.
+CELL_LIMIT = 1_000_000
+
+_BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+_CONTROLS = bytes(sorted(set(range(0x01, 0x20)) - {0x09, 0x0A, 0x0B, 0x0C, 0x0D, 0x1A} | {0x7F}))
+_NAMES = {"utf-8-sig": "UTF-8 with BOM", "utf-8": "UTF-8", "utf-16": "UTF-16", "gb18030": "GB18030"}
+
+
+def text_table(file: File) -> tuple[list[Table], dict[str, Any]]:
+    """The one table of a delimited text, and how it is read: format, encoding, delimiter."""
+    encoding, nul, head = _decode(file)
+    lowered = head.lstrip("\ufeff \t\r\n").lower()
+    if lowered.startswith(("<!doctype", "<html", "<table", "<head", "<body", "<meta", "<style")):
+        file.refuse(
+            "html",
+            f"这是网页（HTML），不是 CSV 或工作簿；有些系统把网页存成 .xls。请用 Excel 打开后，{SAVE_ZH}",
+            f"this is an HTML page, not CSV or a workbook; some systems call that .xls. Open it in Excel. {SAVE_EN}",
+        )
+    if lowered.startswith("<?xml"):
+        file.refuse("xml", f"这是 XML 文件，不能读取。{SAVE_ZH}", f"this is XML, which is not read. {SAVE_EN}")
+    if not head.strip("\ufeff\r\n\t \0"):
+        file.refuse(
+            "empty_file",
+            "文件没有内容，只有空白。请检查导出是否完成，重新报送。",
+            "the file holds white space only. Check the export and send it again.",
+        )
+
+    csv.field_size_limit(CELL_LIMIT)
+    best: tuple[int, int, str, list[Record], Refused | None] | None = None
+    for delimiter in (",", ";", "\t"):
+        found: list[Record] = []
+        broken: Refused | None = None
+        with _text(file.path, encoding) as stream:
+            try:
+                found.extend(islice(_records(file, stream, delimiter, nul > 0), HEADER_ROWS))
+            except Refused as refusal:  # perhaps only because it is the wrong separator
+                broken = refusal
+        score = max((file.source.known(cells, file.given) for _, cells in found), default=0)
+        width = max((len(cells) for _, cells in found), default=0)
+        rank = (score, width, delimiter, found, broken)
+        if best is None or rank[:2] > best[:2]:
+            best = rank
+    assert best is not None
+    _, _, delimiter, head_records, broken = best
+    if broken:
+        raise broken
+
+    def records() -> Iterator[Record]:
+        with _text(file.path, encoding) as stream:
+            yield from _records(file, stream, delimiter, nul > 0)
+
+    names = {",": "comma", ";": "semicolon", "\t": "tab"}
+    how = {"format": "csv", "encoding": _NAMES[encoding], "delimiter": names[delimiter]}
+    return [Table("", head_records, records, is_delimited=True)], how | ({"nul_replaced": nul} if nul else {})
+
+
+def _decode(file: File) -> tuple[str, int, str]:
+    """Encoding, number of NULs and first characters, having decoded the whole file strictly.
+
+    BOM → strict UTF-8 → strict GB18030 with a plausibility check. Detection libraries call short GBK files
+    cp949 or big5. One pass more than decoding while loading, but the refusal comes before anything is
+    written.
+    """
+    with file.path.open("rb") as stream:
+        head = stream.read(1 << 16)
+    bom = next((encoding for mark, encoding in _BOMS if head.startswith(mark)), None)
+    if bom != "utf-16":
+        nuls = head.count(b"\0")
+        controls = len(head) - len(head.translate(None, _CONTROLS))
+        if nuls > len(head) // 5 or ((nuls or controls) and _looks_like_utf16(head)):
+            file.refuse(
+                "encoding",
+                "文件像是没有 BOM 的 UTF-16 或二进制文件（零字节过多），应为 UTF-8、GB18030 或带 BOM 的 "
+                "UTF-16。"
+                "请另存为 UTF-8 编码的 CSV。",
+                "this looks like UTF-16 without a BOM, or binary (many zero bytes); expected UTF-8, GB18030 "
+                "or UTF-16 "
+                "with a BOM. Save it as UTF-8 CSV.",
+            )
+        if controls * 100 > len(head):
+            file.refuse(
+                "binary",
+                f"文件是二进制内容（控制字符 {controls} 个），不是文本表格。{SAVE_ZH}",
+                f"the content is binary ({controls} control characters), not a table of text. {SAVE_EN}",
+            )
+    at = 0
+    for encoding in (bom,) if bom else ("utf-8", "gb18030"):
+        try:
+            nul, text = _decode_as(file.path, encoding)
+        except UnicodeDecodeError as error:
+            at = at or error.start
+            continue
+        if encoding != "gb18030" or _plausible_chinese(text):
+            return encoding, nul, text
+    tried = _NAMES[bom] if bom else "UTF-8、GB18030"
+    file.refuse(
+        "encoding",
+        f"第 {at + 1:,} 个字节不是有效的文本，按 {tried} 均读不出中文。请另存为 UTF-8 编码的 CSV 后重新报送。",
+        f"byte {at + 1:,} is not text: tried {tried.replace('、', ' and ')}. Save the file as UTF-8 CSV and "
+        f"send it again.",
+    )
+
+
+def _decode_as(path: Path, encoding: str) -> tuple[int, str]:
+    """Decode all of it strictly; NULs counted, and the first characters."""
+    decoder = codecs.getincrementaldecoder(encoding)("strict")
+    nul, head, done = 0, "", 0
+    with path.open("rb") as stream:
+        while True:
+            chunk = stream.read(CHUNK)
+            try:
+                text = decoder.decode(chunk, final=not chunk)
+            except UnicodeDecodeError as error:
+                # Counted from the bytes kept from the chunk before: near enough to find the place.
+                raise UnicodeDecodeError(
+                    encoding, b"\0", max(done + error.start, 0), done + error.end, error.reason
+                ) from None
+            nul += text.count("\0")
+            head = head or text[: 1 << 18]
+            if not chunk:
+                return nul, head
+            done += len(chunk)
+
+
+def _looks_like_utf16(head: bytes) -> bool:
+    for encoding in ("utf-16-le", "utf-16-be"):
+        with suppress(UnicodeDecodeError):
+            text = head[: len(head) // 2 * 2].decode(encoding)
+            if "\n" in text and len(text.encode("gb2312", "ignore").decode("gb2312")) > 0.9 * len(text):
+                return True
+    return False
+
+
+def _plausible_chinese(text: str) -> bool:
+    """Nearly any bytes are GB18030. Real text keeps to the 7,445 characters of GB 2312, up to rare names."""
+    foreign = [c for c in text if c > "\x7f"]
+    common = len("".join(foreign).encode("gb2312", "ignore").decode("gb2312"))
+    return bool(foreign) and common >= 0.9 * len(foreign)
+
+
+def _text(path: Path, encoding: str) -> IO[str]:
+    return path.open(encoding=encoding, errors="strict", newline="")
+
+
+#: Fed after the last line: if a quote is still open, it ends inside that cell instead of standing alone.
+_END = "\x00end\x00"
+
+
+def _records(file: File, stream: IO[str], delimiter: str, nul: bool) -> Generator[Record, None, None]:
+    """CSV records with the physical line on which each begins; empty lines are counted, not yielded."""
+    ended = False
+
+    def end() -> Iterator[str]:
+        nonlocal ended
+        ended = True
+        yield _END
+
+    lines: Iterable[str] = (line.replace("\0", "\ufffd") for line in stream) if nul else stream
+    reader = csv.reader(chain(lines, end()), delimiter=delimiter)
+    line = 1
+    try:
+        for record in reader:
+            if ended:
+                if record == [_END]:
+                    return
+                break
+            if record:
+                yield line, record
+            line = reader.line_num + 1
+    except csv.Error:
+        file.refuse(
+            "cell_too_large",
+            f"这一行有超过 {CELL_LIMIT:,} 个字符的单元格，多半是引号没有配对。请检查该行的双引号。",
+            f"a cell of more than {CELL_LIMIT:,} characters, most likely a quote that is never closed. "
+            "Check the double quotes on this row.",
+            row=line,
+        )
+    # The end marker was swallowed by a cell.
+    file.refuse(
+        "unclosed_quote",
+        "从这一行开始的双引号直到文件结尾没有配对，其后的行无法分开。请检查该行的双引号，或文件是否不完整。",
+        "a double quote opened on this row is never closed, so the rows after it cannot be told apart. "
+        "Check the quotes on this row, or whether the file is complete.",
+        row=line,
+    )

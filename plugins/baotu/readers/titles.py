@@ -1,0 +1,33 @@
+"""What stands around a table: dates, notice number and period in its title rows and the file's name."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from baotu.readers.reading import File
+
+
+def facts(file: File, title: Sequence[str]) -> dict[str, Any]:
+    """Date of issue, notice number and period, from the title block first, then from the file's name."""
+    from baotu.sources import DATE_TEXT, parse_date
+
+    stem = Path(file.name).stem
+    places = [(text, "title") for text in title] + [(stem, "file_name")]
+    found: dict[str, Any] = {}
+    for pattern in map(re.compile, file.source.title_patterns):
+        for text, basis in places:
+            for match in pattern.finditer(unicodedata.normalize("NFKC", text)):
+                for group, value in match.groupdict().items():
+                    if not value or group in found:
+                        continue
+                    if group != "issued_on":
+                        found[group] = value
+                    elif day := parse_date(value):
+                        found |= {"issued_on": day.isoformat(), "issued_on_basis": basis}
+    dates = (parse_date(m[0]) for text, _ in places for m in DATE_TEXT.finditer(unicodedata.normalize("NFKC", text)))
+    found["dates"] = list(dict.fromkeys(day.isoformat() for day in dates if day))
+    return found

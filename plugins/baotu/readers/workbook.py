@@ -1,0 +1,157 @@
+"""Workbooks: looked at before anything opens them, opened by a child, read from what it spooled."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import IO, Any
+
+from baotu.readers.child import WORKBOOK_MEMORY, WORKBOOK_SECONDS
+from baotu.readers.reading import CHUNK, SAVE_EN, SAVE_ZH, File, Record, Table
+
+#: calamine holds a sheet's rectangle from first to last used cell, 24–32 bytes a cell.
+WORKBOOK_CELLS = 20_000_000
+
+
+def sheets(file: File) -> tuple[list[Table], dict[str, Any]]:
+    """Each worksheet as a table, and how they are read."""
+    _check_sheets(file)
+    found, spool = _open_workbook(file)
+    return [
+        Table(sheet["name"], sheet["head"], partial(_spooled, spool, sheet["from"], sheet["to"]), sheet["hidden"])
+        for sheet in found
+    ], {"format": "xlsx"}
+
+
+_CELL = re.compile(rb'<(?:\w+:)?c\s(?:[^>]*?\s)?r="([A-Z]{1,3})\d+"[^>]*(?<!/)>')
+_ROW = re.compile(rb'<(?:\w+:)?row\s(?:[^>]*?\s)?r="(\d{1,7})"')
+
+
+def _check_sheets(file: File) -> None:
+    """Look at the XML before anything opens it: entities, and the rectangle that a sheet's last cells span.
+
+    Cells without content do not count, nor does the declared dimension: a header row styled over 16,357
+    columns is real and harmless, two cells in opposite corners are a bomb. What hides from this (UTF-16, no
+    references) meets the child's memory limit.
+    """
+    with zipfile.ZipFile(file.path) as archive:
+        for entry in archive.infolist():
+            if not entry.filename.lower().endswith((".xml", ".rels")):
+                continue
+            is_sheet = entry.filename.startswith("xl/worksheets/") and entry.filename.endswith(".xml")
+            last_row, columns, cells, rest = 0, set[bytes](), 0, b""
+            try:
+                with archive.open(entry) as stream:
+                    while chunk := stream.read(CHUNK):
+                        chunk = rest + chunk
+                        if b"<!DOCTYPE" in chunk or b"<!ENTITY" in chunk:
+                            file.refuse(
+                                "damaged",
+                                f"工作簿的 {entry.filename} 含有实体声明，Excel 不会这样写。{SAVE_ZH}",
+                                f"{entry.filename} in the workbook declares entities, which Excel never "
+                                f"does. {SAVE_EN}",
+                            )
+                        if not is_sheet:
+                            rest = chunk[-16:]
+                            continue
+                        cut = chunk.rfind(b"<")
+                        cut = cut if cut > 0 else len(chunk)
+                        whole, rest = chunk[:cut], chunk[cut:]
+                        found = _CELL.findall(whole)
+                        cells += len(found)
+                        columns.update(found)
+                        last_row = max(last_row, max(map(int, _ROW.findall(whole)), default=0))
+            except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError, EOFError, zlib.error):
+                file.refuse(
+                    "damaged",
+                    f"工作簿的 {entry.filename} 已损坏或加密。请用 Excel 打开、另存后重新报送。",
+                    f"{entry.filename} in the workbook is damaged or encrypted. Open it in Excel, save it, "
+                    f"send it again.",
+                )
+            last_column = max(columns, key=lambda letters: (len(letters), letters), default=b"A")
+            width = 0
+            for letter in last_column:
+                width = width * 26 + letter - 64
+            if last_row * width > WORKBOOK_CELLS:
+                corner = f"{last_column.decode()}{last_row}"
+                file.refuse(
+                    "too_large",
+                    f"{entry.filename} 的表格一直到 {corner}（{last_row:,} 行 × {width:,} 列），"
+                    f"有内容的单元格 {cells:,} 个；"
+                    f"上限为 {WORKBOOK_CELLS:,} 格。请删除数据区以外的单元格（按 Ctrl+End 查看），或另存为 "
+                    f"CSV 报送。",
+                    f"{entry.filename} reaches to {corner} ({last_row:,} rows by {width:,} columns) with "
+                    f"{cells:,} cells "
+                    f"filled; expected at most {WORKBOOK_CELLS:,}. Delete the cells outside the data "
+                    f"(Ctrl+End shows "
+                    "the last one), or save the sheet as CSV.",
+                )
+
+
+def _open_workbook(file: File) -> tuple[list[dict[str, Any]], IO[bytes]]:
+    """Let a child turn the workbook into lines of JSON in a temporary file, in bounded memory and time."""
+    # Not -m and not a path: that would put this package's folder first on the child's path, where names such
+    # as dbt stand for something else. Not a fork: tasks have threads.
+    root = str(Path(__file__).resolve().parents[2])
+    command = [sys.executable, "-P", "-c", "from baotu.readers.child import main; main()", str(file.path)]
+    environment = {key: os.environ[key] for key in ("PATH", "LANG", "TMPDIR", "LD_LIBRARY_PATH") if key in os.environ}
+    environment |= {"PYTHONPATH": root, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUTF8": "1"}
+    spool = tempfile.TemporaryFile()  # noqa: SIM115  lives as long as the reading
+    child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=spool, stderr=subprocess.PIPE, env=environment)
+    try:
+        _, stderr = child.communicate(timeout=WORKBOOK_SECONDS)
+    except subprocess.TimeoutExpired:
+        stderr = b"timeout"
+    finally:
+        if child.poll() is None:
+            child.kill()
+            child.communicate()
+    if child.returncode == 0:
+        spool.seek(-8, io.SEEK_END)
+        end = int.from_bytes(spool.read(8), "big")
+        spool.seek(end)
+        found: list[dict[str, Any]] = json.loads(spool.read()[:-8])
+        return found, spool
+    spool.close()
+    last = stderr.decode("utf-8", "replace").strip().rpartition("\n")[2]
+    if child.returncode == 3:
+        kind = last.partition(":")[0]
+        if kind == "PasswordError":
+            file.refuse(
+                "encrypted",
+                f"工作簿设有密码，不能读取。请取消密码，{SAVE_ZH}",
+                f"the workbook has a password. Remove it. {SAVE_EN}",
+            )
+        file.refuse(
+            "damaged",
+            f"工作簿读不出（{kind}）。请用 Excel 打开、另存为 .xlsx 后重新报送。",
+            f"the workbook cannot be read ({kind}). Open it in Excel, save it as .xlsx and send it again.",
+        )
+    file.refuse(
+        "too_large",
+        f"打开工作簿所需的内存或时间超过上限（{WORKBOOK_MEMORY // 1024**2} MB，{WORKBOOK_SECONDS} 秒）。"
+        "请删除数据区以外的单元格，或另存为 CSV 报送。",
+        f"opening the workbook takes more than {WORKBOOK_MEMORY // 1024**2} MB or {WORKBOOK_SECONDS} s. "
+        "Delete the cells outside the data, or save it as CSV.",
+    )
+
+
+def _spooled(spool: IO[bytes], begin: int, end: int) -> Iterator[Record]:
+    """Records of one sheet: each call has its own offset, so two may run side by side."""
+    descriptor, offset, rest = spool.fileno(), begin, b""
+    while chunk := os.pread(descriptor, min(CHUNK, end - offset), offset):
+        offset += len(chunk)
+        *lines, rest = (rest + chunk).split(b"\n")
+        for line in lines:
+            number, cells = json.loads(line)
+            yield number, cells
