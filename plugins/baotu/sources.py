@@ -10,7 +10,8 @@ import difflib
 import json
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from functools import cached_property
 from pathlib import Path
@@ -20,56 +21,33 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
 from pydantic import model_validator as _model_validator
 
+from baotu.headings import (
+    PERSONAL_HEADERS,
+    SPACE,
+    Levels,
+    is_personal_header,
+    is_sampled,
+    is_whole,
+    levels_of,
+    normalize_header,
+    pieces,
+    says_no_name,
+    without_remarks,
+)
 from baotu.settings import PROJECT
+
+__all__ = [
+    "PERSONAL_HEADERS", "HeaderMatch", "MetaError", "Source", "SourceError", "is_personal_header", "load_source",
+    "load_sources", "normalize_header", "parse_date", "read_source",
+]  # fmt: skip
 
 SOURCES = PROJECT / "dags" / "sources"
 
 #: Columns that every raw table has beside a source's own.
 RESERVED = frozenset({"delivery_id", "row_no", "part", "file_row", "extra"})
 
-#: Undeclared headers that name a person or a way to reach one: dropped before raw, whatever the source.
-#: Matched against the whole normalised header. A question such as 手机没有信号 is not a phone number, so the
-#: words stand at the end; a column that is needed in spite of its name is declared in the source's YAML.
-PERSONAL_HEADERS: tuple[str, ...] = (
-    r"(?!是否|有无).*(电话|手机|座机|传真|tel|telephone|phone|mobile)(号码|号|no\.?|number)?(\(.*\))?",
-    r"(?!是否|有无).*(身份证|护照|证件)(号码|号)?(\(.*\))?|.*身份证.*",
-    r".*(法定代表|法人代表).*|.*法人(姓名|签字|签名)?|opername",
-    r".*(联系人|联系方式|联络人).*|contact(s|name|person)?",
-    r".*(姓名|签字|签名)",
-    r".*(负责人|经办人|抽样人|检验人|填表人|填报人|采样人|受访人)(员)?\d*",
-    r".*(邮箱|电子邮件|e-?mail|微信|微信号|qq|qq号)(地址|号码)?",
-    r".*(银行卡|银行账号|家庭住址|家庭地址|居住地址|住址).*",
-)
-_PERSONAL = re.compile("|".join(f"(?:{pattern})" for pattern in PERSONAL_HEADERS))
-
-_BRACKETS = str.maketrans("[]{}〔〕【】〖〗〈〉《》「」『』", "()" * 9)
-_CIRCLED = re.compile(r"^\s*[①-⒛⓪-⓿❶-➓㈠-㈩㊀-㊉]+")
-_STARRED = re.compile(r"[★☆*＊※✱﹡](?:必填项?|选填)|[★☆*＊※✱﹡]")
-_MARKS = re.compile(r"\((?:必填项?|选填|隐藏栏?|required)?\)")
-_SPACE = re.compile(r"[\s\u200b-\u200f\u2028\u2029\u2060\ufeff\ufffd\x00-\x1f\x7f]+")
-_NUMBERING = re.compile(
-    r"^(?:\d{1,3}[.、:)](?!\d)|\d{1,2}-(?=[^\d\W])|\(\d{1,3}\)"
-    r"|[一二三四五六七八九十]+、|\([一二三四五六七八九十]+\))"
-)
-_SEPARATORS = re.compile(r"[|║‖∥∣│┃]+")
-
-
-def normalize_header(text: str) -> str:
-    """The form in which headers are compared, never fuzzy.
-
-    NFKC, no white space, line breaks or invisible characters, one kind of bracket and of cell separator
-    (`║ ‖ ∥ ∣ ||` are typed for each other), without stars, marks such as ★必填 and leading numbering,
-    case-folded.
-    """
-    text = _STARRED.sub("", _CIRCLED.sub("", text))
-    text = _SPACE.sub("", unicodedata.normalize("NFKC", text)).translate(_BRACKETS)
-    text = _SEPARATORS.sub("|", _MARKS.sub("", text)).casefold()
-    return _NUMBERING.sub("", text) or text
-
-
-def is_personal_header(text: str) -> bool:
-    """Whether an undeclared header names personal data."""
-    return _PERSONAL.fullmatch(normalize_header(text)) is not None
+#: How like an unknown header must be to be told of as a near miss, of how many headers, up to which length.
+_NEAR, _NEAR_HEADERS, _NEAR_LENGTH = 0.74, 200, 60
 
 
 class SourceError(ValueError):
@@ -154,6 +132,24 @@ class MetaKey(_Strict):
         return value
 
 
+class Numbered(_Strict):
+    """Headers of groups of columns, one group an item: 项目1, 结果1, 标准1, 项目2 … or the three names again and again."""
+
+    item: Annotated[tuple[Text, ...], Field(min_length=1)]
+    result: Annotated[tuple[Text, ...], Field(min_length=1)]
+    limit: tuple[Text, ...] = ()
+
+
+class Items(_Strict):
+    """Where test items stand when they have no rows of their own."""
+
+    #: Names of items that may head a column of their own.
+    analytes: tuple[Text, ...] = ()
+    numbered: Numbered | None = None
+    #: The column that holds items, results and limits in one cell.
+    combined: Name | None = None
+
+
 class Missing(NamedTuple):
     """A required column, or one of a group, that no header names."""
 
@@ -167,8 +163,27 @@ class Missing(NamedTuple):
     meta_key: str | None
 
 
+class NearMiss(NamedTuple):
+    """A header that is not understood and nearly one that would be; a suggestion for people, never applied."""
+
+    header: str
+    column: str
+    alias: str
+
+
+class _Claim(NamedTuple):
+    """That a heading names a column."""
+
+    at: int
+    column: str
+    #: Place of the alias in the column's list: the smaller the more trusted.
+    rank: int
+    #: What was left out of the heading to find the alias; empty for a name as it is listed.
+    remark: str
+
+
 class HeaderMatch(NamedTuple):
-    """How a row of cells reads as a header. Indexes are those of the cells."""
+    """How a row of headings reads as a header. Indexes are those of the headings."""
 
     mapping: dict[int, str]
     #: Headers that nobody declared, to be kept in extra.
@@ -177,6 +192,8 @@ class HeaderMatch(NamedTuple):
     personal: dict[int, str]
     #: Columns that another cell names already, or with a more trusted header: these cells are kept in extra.
     repeated: dict[int, str]
+    #: Of headings in `mapping`: the remark that was left out to read them.
+    remarks: dict[int, str]
     missing_required: tuple[Missing, ...]
 
     @property
@@ -210,6 +227,9 @@ class Source(_Strict):
     meta_keys: dict[Name, MetaKey] = {}
     #: Searched in this order in the title rows, then in the file name; the first find of each group counts.
     title_patterns: tuple[Text, ...] = ()
+    #: What names of files and sheets and titles say of all rows below: `neither` words (合格率) are not looked into.
+    verdict_words: dict[Literal["pass", "fail", "neither"], tuple[Text, ...]] = {}
+    items: Items = Items()
 
     @field_validator("title_patterns")
     @classmethod
@@ -253,6 +273,14 @@ class Source(_Strict):
                         f"required_any[{number}]: found {entry!r}, "
                         f"expected a name of columns or meta.<key of meta_keys>"
                     )
+        for name in self.items.analytes:
+            if named := self._aliases.get(normalize_header(name)):
+                raise ValueError(f"items.analytes: {name!r} also names column {named[0]!r}; a header means one thing")
+        if (combined := self.items.combined) is not None and combined not in self.columns:
+            raise ValueError(f"items.combined: found {combined!r}, expected a name of columns")
+        verdicts = self.meta_keys["verdict"].values or () if "verdict" in self.meta_keys else ()
+        if self.verdict_words and not {"pass", "fail"} <= set(verdicts):
+            raise ValueError("verdict_words: expected a meta key verdict with the values pass and fail")
         for number, layout in enumerate(self.layouts):
             for key, value in layout.meta.items():
                 try:
@@ -288,39 +316,115 @@ class Source(_Strict):
         """The text columns of `raw.<source>`, in order; dropped personal ones have no place there."""
         return tuple(name for name, column in self.columns.items() if column.personal != "drop")
 
-    def known(self, cells: Sequence[str | None], given: Mapping[str, Any] | None = None) -> int:
-        """How many columns a row of cells names: what a header is found by."""
-        return len({name for _, (name, _) in self._claims(cells, given or {})})
+    @cached_property
+    def _roles(self) -> dict[str, str]:
+        """Normalised header → item, result or limit, within the name of a cell that holds several."""
+        numbered = self.items.numbered
+        roles = (("item", numbered.item), ("result", numbered.result), ("limit", numbered.limit)) if numbered else ()
+        return {normalize_header(text): role for role, texts in roles for text in texts}
 
-    def match(self, cells: Sequence[str | None], given: Mapping[str, Any] | None = None) -> HeaderMatch:
-        """Read a row of cells as a header. `given` is checked meta; its `columns` outrank the aliases."""
+    @cached_property
+    def analytes(self) -> dict[str, str]:
+        """Normalised name of an item that may head a column → the name as listed."""
+        return {normalize_header(text): text for text in self.items.analytes}
+
+    @cached_property
+    def spellings(self) -> frozenset[str]:
+        """Every header as it is listed, to tell at small cost that a row may be a header."""
+        return frozenset(
+            text for column in self.columns.values() for text in (*column.aliases, column.label_zh, column.label_en)
+        )
+
+    def combined_order(self, header: str) -> list[str]:
+        """What a cell with several pieces holds, in order, as its header says: item, result, limit."""
+        roles = [self._roles[piece] for piece in pieces(normalize_header(header)) if piece in self._roles]
+        return list(dict.fromkeys(roles)) if len(set(roles)) == len(roles) > 1 else []
+
+    def known(self, cells: Sequence[str | Levels | None], given: Mapping[str, Any] | None = None) -> int:
+        """How many columns a row of cells names: what a header is found by."""
+        return len({claim.column for claim in self._claims([levels_of(cell) for cell in cells], given or {})})
+
+    def match(self, cells: Sequence[str | Levels | None], given: Mapping[str, Any] | None = None) -> HeaderMatch:
+        """Read a row of cells as a header, or of levels where a header has several rows.
+
+        `given` is checked meta; its `columns` outrank the aliases.
+        """
         given = given or {}
-        claims = list(self._claims(cells, given))
-        best: dict[str, tuple[int, int]] = {}
-        for index, (name, rank) in claims:
-            best[name] = min(best.get(name, (rank, index)), (rank, index))
-        mapping = {index: name for index, (name, _) in claims if best[name][1] == index}
-        repeated = {index: name for index, (name, _) in claims if index not in mapping}
+        headings = [levels_of(cell) for cell in cells]
+        claims = list(self._claims(headings, given))
+        best: dict[str, _Claim] = {}
+        for claim in claims:
+            other = best.setdefault(claim.column, claim)
+            best[claim.column] = min(other, claim, key=lambda c: (bool(c.remark), c.rank, c.at))
+        # Two names that differ by their remarks only are two columns: neither is taken for the one without.
+        remarked = Counter(claim.column for claim in claims if claim.remark)
+        used = [c for c in claims if best[c.column] is c and not (c.remark and remarked[c.column] > 1)]
+        mapping = {claim.at: claim.column for claim in used}
+        repeated = {claim.at: claim.column for claim in claims if claim.at not in mapping}
+        named = {normalize_header("".join(headings[claim.at])): claim.column for claim in claims}
         personal: dict[int, str] = {}
         unknown: dict[int, str] = {}
-        for index, cell in enumerate(cells):
-            if cell and index not in mapping and index not in repeated and normalize_header(cell):
-                (personal if is_personal_header(cell) else unknown)[index] = cell
-        missing = self._missing(set(best), unknown.values(), given)
-        return HeaderMatch(mapping, unknown, personal, repeated, missing)
-
-    def _claims(self, cells: Sequence[str | None], given: Mapping[str, Any]) -> Iterator[tuple[int, tuple[str, int]]]:
-        """Which cell names which column, with the rank of its alias; a delivery's own mapping goes first."""
-        own: dict[str, str | None] = {normalize_header(k): v for k, v in (given.get("columns") or {}).items()}
-        for index, cell in enumerate(cells):
-            if not cell:
+        for index, levels in enumerate(headings):
+            if not levels or index in mapping or index in repeated:
                 continue
-            key = normalize_header(cell)
-            if key in own:
+            # 检验结果.1, as a table that was written by pandas has it
+            base = re.sub(r"\.\d{1,2}$", "", normalize_header("".join(levels)))
+            if base in named:
+                repeated[index] = named[base]
+                continue
+            is_personal = any(map(is_personal_header, ("".join(levels), *levels)))
+            (personal if is_personal else unknown)[index] = "/".join(levels)
+        missing = self._missing(set(mapping.values()), unknown.values(), given)
+        remarks = {claim.at: claim.remark for claim in used if claim.remark}
+        return HeaderMatch(mapping, unknown, personal, repeated, remarks, missing)
+
+    def _claims(self, headings: Sequence[Levels], given: Mapping[str, Any]) -> Iterator[_Claim]:
+        """Which heading names which column; a delivery's own mapping goes first."""
+        own: dict[str, str | None] = {normalize_header(k): v for k, v in (given.get("columns") or {}).items()}
+        is_flat = all(len(levels) < 2 for levels in headings)
+        lowest = Counter(normalize_header(levels[-1]) for levels in headings if levels and not is_flat)
+        groups = Counter(levels[:-1] for levels in headings if len(levels) > 1)
+        for index, levels in enumerate(headings):
+            if not levels:
+                continue
+            if own and (
+                key := next((k for k in map(normalize_header, ("".join(levels), "/".join(levels))) if k in own), None)
+            ):
                 if name := own[key]:  # null: not the column that its alias says
-                    yield index, (name, -1)
-            elif key in self._aliases:
-                yield index, self._aliases[key]
+                    yield _Claim(index, name, -1, "")
+                continue
+            for text in self._names(levels, lowest, groups):
+                if found := self._column_of(text):
+                    yield _Claim(index, *found)
+                    break
+
+    def _names(self, levels: Levels, lowest: Counter[str], groups: Counter[Levels]) -> Iterator[str]:
+        """What a heading may be called: its levels together, else its lowest or its upper ones where that is sound."""
+        yield "".join(levels)
+        if len(levels) == 1 or normalize_header(levels[-2]) in self.analytes:
+            return
+        if len(levels) > 2:
+            yield "".join(levels[1:])
+        # 检验结果 under 初检 and again under 复检 is not the result: one of them is.
+        if lowest[normalize_header(levels[-1])] == 1 or is_whole(levels):
+            yield levels[-1]
+        if groups[levels[:-1]] == 1 and says_no_name(levels[-2], levels[-1]):
+            yield "".join(levels[:-1])
+
+    def _column_of(self, text: str) -> tuple[str, int, str] | None:
+        """Column, rank and remark left out of one name; None for a name that nobody listed."""
+        key = normalize_header(text)
+        if found := self._aliases.get(key):
+            return *found, ""
+        # 不合格项目|实测值|限量值 in any order and with any of the names of each.
+        if self.items.combined and "|" in key and all(piece in self._roles for piece in pieces(key)):
+            order = self.combined_order(key)
+            if "item" in order:
+                return self.items.combined, len(self._aliases), ""
+        for short, remark in without_remarks(text):
+            if found := self._aliases.get(short):
+                return *found, remark
+        return None
 
     def _missing(self, present: set[str], unknown: Iterable[str], given: Mapping[str, Any]) -> tuple[Missing, ...]:
         groups: list[tuple[str, ...]] = [(name,) for name, column in self.columns.items() if column.required]
@@ -336,24 +440,43 @@ class Source(_Strict):
                 missing.append(Missing(columns, header, column, line, meta[0] if meta else None))
         return tuple(missing)
 
-    def _nearest(self, columns: Iterable[str], headers: Iterable[str]) -> tuple[str | None, str | None]:
+    def _nearest(self, columns: Collection[str], headers: Iterable[str]) -> tuple[str | None, str | None]:
         best: tuple[float, str | None, str | None] = (0.6, None, None)
         for header in headers:
-            key = normalize_header(header)
-            for alias, (column, _) in self._aliases.items():
-                # 被抽样单位 is the sampled party, 抽样单位 the sampling agency: near in letters, far in
-                # meaning.
-                if column not in columns or _is_passive(alias) != _is_passive(key):
-                    continue
-                ratio = difflib.SequenceMatcher(None, alias, key).ratio()
-                if ratio > best[0]:
-                    best = (ratio, header, column)
+            ratio, column, _ = self._likest(header, columns, best[0])
+            if ratio > best[0]:
+                best = (ratio, header, column)
         return best[1], best[2]
 
-    def layout_of(self, headers: Sequence[str | None]) -> Layout | None:
-        """The first layout whose columns are all among these headers."""
+    def _likest(self, header: str, columns: Collection[str], floor: float) -> tuple[float, str, str]:
+        """The likest alias of these columns: (ratio, column, alias as compared)."""
+        best = (floor, "", "")
+        key = normalize_header(header)
+        matcher = difflib.SequenceMatcher(None, "", key)
+        for alias, (column, _) in self._aliases.items():
+            # 不合格 is not nearly 合格.
+            if column not in columns or is_sampled(alias) != is_sampled(key) or ("不" in alias) != ("不" in key):
+                continue
+            matcher.set_seq1(alias)
+            if matcher.real_quick_ratio() > best[0] and matcher.quick_ratio() > best[0] and matcher.ratio() > best[0]:
+                best = (matcher.ratio(), column, alias)
+        return best
+
+    def near_misses(self, match: HeaderMatch) -> list[NearMiss]:
+        """Unknown headers that come near a column which the file otherwise lacks."""
+        absent = self.columns.keys() - set(match.mapping.values()) - set(match.repeated.values())
+        found = []
+        for header in [*match.unknown.values()][:_NEAR_HEADERS]:
+            if len(header) <= _NEAR_LENGTH:
+                _, column, alias = self._likest(header, absent, _NEAR)
+                if column:
+                    found.append(NearMiss(header, column, alias))
+        return found
+
+    def layout_of(self, headers: Sequence[str | None], columns: Collection[str] = ()) -> Layout | None:
+        """The first layout whose columns are all among these headers, or among columns that were read from them."""
         keys = {normalize_header(header) for header in headers if header}
-        names = {self._aliases[key][0] for key in keys if key in self._aliases}
+        names = {self._aliases[key][0] for key in keys if key in self._aliases} | set(columns)
         for layout in self.layouts:
             if all(c in names if c in self.columns else normalize_header(c) in keys for c in layout.when_columns):
                 return layout
@@ -418,10 +541,6 @@ class Source(_Strict):
         return value
 
 
-def _is_passive(text: str) -> bool:
-    return text.startswith(("被", "受"))
-
-
 def _yaml_scalar(text: str) -> str:
     # Whatever a header holds (#, colons, line breaks), the line can be pasted as it is.
     return yaml.safe_dump(text, allow_unicode=True, width=10_000).removesuffix("...\n").strip()
@@ -439,7 +558,7 @@ DATE_TEXT = re.compile(
 
 def parse_date(text: str) -> date | None:
     """The first calendar date in a text: 2020-08-01, 2020/8/1, 2020.8.1, 2020年8月1日, 20200801."""
-    for match in DATE_TEXT.finditer(_SPACE.sub("", unicodedata.normalize("NFKC", text))):
+    for match in DATE_TEXT.finditer(SPACE.sub("", unicodedata.normalize("NFKC", text))):
         y, m, d = (
             match["y"],
             match["m"] or match["m2"] or match["m3"],
@@ -518,7 +637,9 @@ def _inherit(data: dict[str, Any], path: Path, shown: Path) -> dict[str, Any]:
     base = yaml.load(other.read_text(encoding="utf-8"), Loader=_Loader)
     if "like" in base:
         raise SourceError(f"{shown}: like: {data['like']!r} is itself like {base['like']!r}, expected one that is not")
-    lists = {key: base[key] for key in ("required_any", "title_patterns", "layouts") if key in base}
+    lists = {
+        key: base[key] for key in ("required_any", "title_patterns", "layouts", "verdict_words", "items") if key in base
+    }
     merged = {key: base.get(key, {}) | (data.get(key) or {}) for key in ("columns", "meta_keys")}
     return lists | data | merged
 
@@ -526,6 +647,7 @@ def _inherit(data: dict[str, Any], path: Path, shown: Path) -> dict[str, Any]:
 _MODELS: dict[str, type[BaseModel]] = {
     "cadence": Cadence,
     "columns": Column,
+    "items": Items,
     "layouts": Layout,
     "meta_keys": MetaKey,
 }

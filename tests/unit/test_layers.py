@@ -36,7 +36,7 @@ MODULES = [
     {"cli", "demonstration"},
     {"ingest", "deliveries", "upgrade", "samples"},
     {"landing", "gate", "dbt", "publish", "report", "alerts", "trace", "services"},
-    {"readers", "sources", "warehouse", "embedded", "roles", "periods", "settings", "migrations"},
+    {"readers", "sources", "headings", "warehouse", "embedded", "roles", "periods", "settings", "migrations"},
 ]
 Node = dict[str, Any]
 

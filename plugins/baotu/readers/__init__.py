@@ -4,7 +4,8 @@
 byte, header); `Reading.rows()` then streams. Formats are told by content, never by name. Cells stay as
 delivered: staging normalises. Personal columns leave here, and so do the names of individual households.
 
-containers says what a file is; text and workbook open it as tables; headers understands a table's columns and
+containers says what a file is; text, workbook and archive open it as tables, the last two by way of child, a process
+of its own; headers understands a table's columns and
 titles what stands around them; rows streams them; personal keeps back what is nobody's business.
 """
 
@@ -14,12 +15,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from baotu.readers.containers import container
+from baotu.readers.archive import tables_of
 from baotu.readers.headers import PERSONAL_DROPPED, understood
 from baotu.readers.reading import HEADER_ROWS, File, Reading, Refused, Row
 from baotu.readers.rows import FIELD_COUNT, MISSING_FIELDS, SURPLUS, WITHHELD
-from baotu.readers.text import text_table
-from baotu.readers.workbook import sheets
 
 if TYPE_CHECKING:
     from baotu.sources import Source
@@ -46,8 +45,5 @@ def read(
         file.given = source.check_meta(given)
     except MetaError as error:
         file.refuse("bad_meta", error.zh, error.en)
-    if container(file) == "xlsx":
-        tables, how = sheets(file)
-    else:
-        tables, how = text_table(file)
+    tables, how = tables_of(file)
     return understood(file, tables, how)

@@ -8,10 +8,12 @@ import unicodedata
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from baotu.headings import Levels, levels_of
+from baotu.readers.items import item_columns
 from baotu.readers.personal import hashed
 from baotu.readers.reading import HEADER_ROWS, File, Part, Reading, Table
 from baotu.readers.rows import MARKS, rows_of
-from baotu.readers.titles import facts
+from baotu.readers.titles import facts, verdict
 
 if TYPE_CHECKING:
     from baotu.sources import Missing, Source
@@ -27,7 +29,7 @@ def understood(file: File, tables: Sequence[Table], how: dict[str, Any]) -> Read
     for table in tables:
         part = _find_header(file, table)
         if part is None:
-            reason = "no known column" if table.head else "empty"
+            reason = table.unread or ("no known column" if table.head else "empty")
             skipped.append({"part": table.name, "hidden": table.hidden, "reason": reason})
         else:
             parts.append(part)
@@ -50,19 +52,41 @@ def understood(file: File, tables: Sequence[Table], how: dict[str, Any]) -> Read
 
 
 def _find_header(file: File, table: Table) -> Part | None:
-    """The row that names most known columns; of equals the first. None when no row names one."""
-    records = table.head
-    scores = [file.source.known(cells, file.given) for _, cells in records]
+    """The row that names most known columns, or two rows that name more together; of equals the first.
+
+    None when no row names one.
+    """
+    records, source = table.head, file.source
+    scores = [source.known(cells, file.given) for _, cells in records]
     if not any(scores):
         return None
     position = scores.index(max(scores))
-    row, cells = records[position]
-    match = file.source.match(cells, file.given)
-    headers = [_clean(cell) for cell in cells]
-    named = {_clean(cells[i]) for i in (*match.mapping, *match.personal)} | MARKS
+    best, depth = scores[position], 1
+    levels: list[Levels] = [levels_of(cell) for cell in records[position][1]]
+    for upper in range(len(records) - 1):
+        # Only beside rows that name something: two levels are tried for every pair else, of 16,000 columns perhaps.
+        if max(scores[upper : upper + 2]) * 2 < best:
+            continue
+        together = _levels(table, upper)
+        if (score := source.known(together, file.given)) > best:
+            best, depth, position, levels = score, 2, upper, together
+    rows = records[position : position + depth]
+    row = rows[-1][0]
+    title = []
+    for _, above in records[:position]:
+        text = " ".join(dict.fromkeys(_clean(cell) for cell in above if cell and cell.strip()))
+        if text:
+            title.append(text[:1000])
+    about: dict[str, Any] = {}
+    if found := verdict(file, table, title):
+        about |= dict(zip(("verdict", "verdict_basis"), found, strict=True))
+    given = file.given | ({"verdict": found[0]} if found and "verdict" in source.meta_keys else {})
+    match = source.match(levels, given)
+    headers = ["/".join(dict.fromkeys(_clean(level) for level in cell)) for cell in levels]
+    named = {headers[i] for i in (*match.mapping, *match.personal)} | MARKS
     extras: list[tuple[int, str]] = []
     columns = match.mapping | match.repeated
-    personal = {i for i, column in columns.items() if file.source.columns[column].personal} | match.personal.keys()
+    personal = {i for i, column in columns.items() if source.columns[column].personal} | match.personal.keys()
     for index, header in enumerate(headers):
         if index in match.mapping or index in personal:
             continue
@@ -74,17 +98,48 @@ def _find_header(file: File, table: Table) -> Part | None:
         named.add(key)
         extras.append((index, key))
     households = []
-    for code in dict.fromkeys(column.personal_under for column in file.source.columns.values()):
+    for code in dict.fromkeys(column.personal_under for column in source.columns.values()):
         codes = [i for i, column in columns.items() if column == code]
-        names = [i for i, column in columns.items() if file.source.columns[column].personal_under == code]
+        names = [i for i, column in columns.items() if source.columns[column].personal_under == code]
         if code and codes and names:
             households.append((codes, names))
-    title = []
-    for _, above in records[:position]:
-        text = " ".join(dict.fromkeys(_clean(cell) for cell in above if cell and cell.strip()))
-        if text:
-            title.append(text[:1000])
-    return Part(table, row, match, headers, extras, personal, households, title)
+    for index, column in match.mapping.items():
+        if column == source.items.combined and (order := source.combined_order(headers[index])):
+            about["combined_order"] = order
+    if items := item_columns(source, {key: headers[index] for index, key in extras if headers[index]}):
+        about["items"] = items
+    return Part(table, row, match, headers, extras, personal, households, title, [cells for _, cells in rows], about)
+
+
+def _levels(table: Table, upper: int) -> list[Levels]:
+    """Two rows as one header: what stands above, where it is merged over several columns or blank to its right."""
+    (number, above), (_, below) = table.head[upper : upper + 2]
+    width = max(len(above), len(below))
+    top = [*above, *[""] * (width - len(above))]
+    spans = {column: last for first, column, _, last in table.merged if first == number}
+    carried, until = "", -1
+    levels: list[Levels] = []
+    for index in range(width):
+        text = top[index]
+        lower = below[index] if index < len(below) else ""
+        if text.strip():
+            # Without merged cells, as a text has it, a name reaches over the blanks to its right.
+            carried, until = text, spans.get(index, -1) if table.merged else width
+        elif index <= until and lower.strip():
+            text = carried
+        else:
+            carried, until = ("", -1) if not lower.strip() else (carried, until)
+        levels.append(levels_of((text, lower) if text != lower else text))
+    return levels
+
+
+def _about(file: File, part: Part) -> dict[str, Any]:
+    """What a part says of all its rows; what was given for the delivery outranks it."""
+    about = dict(part.about) | {"title": part.title}
+    own = facts(file, [*part.title, part.name], with_file_name=False)
+    return about | {
+        key: own[key] for key in ("notice_no", "period", "issued_on") if key in own and key not in file.given
+    }
 
 
 def _clean(header: str) -> str:
@@ -203,7 +258,7 @@ def _reading(file: File, parts: Sequence[Part], skipped: Sequence[dict[str, Any]
             elif header:
                 table.setdefault(header, PERSONAL_DROPPED)
         mapping[part.name] = table
-        layout = source.layout_of(part.headers)
+        layout = source.layout_of(part.headers, set(part.match.mapping.values()))
         described.append(
             {
                 "part": part.name,
@@ -212,10 +267,15 @@ def _reading(file: File, parts: Sequence[Part], skipped: Sequence[dict[str, Any]
                 "hidden": part.table.hidden,
                 "columns": table,
                 "repeated": sorted({part.headers[index] for index in part.match.repeated}),
+                "ignored_remarks": {part.headers[index]: remark for index, remark in part.match.remarks.items()},
+                "near_misses": [
+                    {"header": miss.header, "column": miss.column, "alias": miss.alias}
+                    for miss in source.near_misses(part.match)
+                ],
             }
         )
     found = facts(file, [line for part in parts for line in part.title])
-    layouts = [layout for part in parts if (layout := source.layout_of(part.headers))]
+    layouts = [layout for part in parts if (layout := source.layout_of(part.headers, set(part.match.mapping.values())))]
     meta: dict[str, Any] = {}
     for layout in reversed(layouts):
         meta |= source.check_meta(layout.meta)
@@ -223,6 +283,7 @@ def _reading(file: File, parts: Sequence[Part], skipped: Sequence[dict[str, Any]
     if "issued_on" in file.given:
         meta["issued_on_basis"] = "given"
     meta["title"] = [line for part in parts for line in part.title]
+    meta["parts"] = {part.name: _about(file, part) for part in parts}
     meta["dates_found"] = found["dates"]
     meta["file"] = {"parts": described, "skipped_parts": list(skipped)} | how
     reading = Reading(meta, mapping, columns, _rows=lambda reading: rows_of(file, parts, reading))

@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+from typing import IO, TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 if TYPE_CHECKING:
     from baotu.sources import HeaderMatch, Source
@@ -59,6 +59,13 @@ class Table:
     hidden: bool = False
     #: A delimited text: a record with more or fewer fields than the header may be shifted.
     is_delimited: bool = False
+    #: Merged cells that begin in the head: first row, first column, last row, last column; rows as a person counts
+    #: them, columns from 0. What is merged downwards is filled already.
+    merged: list[tuple[int, int, int, int]] = field(default_factory=list)
+    #: The member of an archive that this is of.
+    member: str = ""
+    #: Why this is no table at all: a document in an archive.
+    unread: str | None = None
 
 
 @dataclass
@@ -76,6 +83,10 @@ class Part:
     #: Columns declared `personal_under`, those kept in extra too: (their codes, they themselves).
     households: list[tuple[list[int], list[int]]]
     title: list[str]
+    #: The header's rows as sent, to know them again at a page break.
+    header: list[list[str]] = field(default_factory=list)
+    #: What name, title, sheet and file say of all its rows; see docs/architecture.md, meta.
+    about: dict[str, Any] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -100,7 +111,7 @@ class Reading:
     def rows(self) -> Iterator[Row]:
         """Stream the rows. Raises `Refused` for a quote that is never closed or an endless cell."""
         self.counts.clear()
-        self.counts.update(rows=0, blank=0, ragged=0)
+        self.counts.update(rows=0, blank=0, ragged=0, repeated_headers=0, notes=0)
         return self._rows(self)
 
 
@@ -113,6 +124,8 @@ class File:
     source: Source
     hash_key: bytes | None = None
     given: dict[str, Any] = field(default_factory=dict)
+    #: What `path` leads to, when that is a member of an archive, unpacked into a file without a name.
+    unpacked: IO[bytes] | None = None
 
     def hash(self, text: str) -> str:
         """Equal texts stay equal, whatever their spaces, width and case, and nobody can be told from them."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from itertools import islice
@@ -28,6 +29,27 @@ def rows_of(file: File, parts: Sequence[Part], reading: Reading) -> Iterator[Row
         yield from (_delimited_rows if part.table.is_delimited else _sheet_rows)(file, part, reading)
 
 
+#: 注：, 填表人：… alone in a row: what stands below a table. Not stored: it may name a person.
+_NOTE = re.compile(
+    r"\s*[(（]?(?:附?注|备注|说明|声明|填表|填报|制表|审核|复核|审批|单位负责人|经办|联系人|联系电话|报送单位|盖章)"
+    r"[^:：,，。]{0,8}[)）]?[:：]"
+)
+_NOTE_BEGINS = frozenset("附注备说声填制审复单经联报盖(（ 　")
+
+
+def _is_note(cells: Sequence[str]) -> bool:
+    filled = [cell for cell in cells if cell.strip()]
+    return 0 < len(filled) <= 3 and all(map(_NOTE.match, filled))
+
+
+def _is_header(part: Part, cells: Sequence[str]) -> bool:
+    """Whether a row is one of the header's again, at a page break, or numbers the columns below it."""
+    filled = [cell.strip() for cell in cells if cell.strip()]
+    if len(filled) > 2 and filled == [str(n) for n in range(1, len(filled) + 1)]:
+        return True
+    return len(filled) > 1 and any(filled == [cell.strip() for cell in row if cell.strip()] for row in part.header)
+
+
 def _delimited_rows(file: File, part: Part, reading: Reading) -> Iterator[Row]:
     positions = {name: index for index, name in part.match.mapping.items()}
     width = len(part.headers)
@@ -38,14 +60,22 @@ def _delimited_rows(file: File, part: Part, reading: Reading) -> Iterator[Row]:
     pick = itemgetter(*indexes) if len(indexes) > 1 else None
     make = tuple.__new__
     name, extras, households = part.name, part.extras, part.households
+    begins = {cells[0] for cells in part.header if cells} | {"1"}
     counts = reading.counts
-    number = blank = ragged = 0
+    number = blank = ragged = again = notes = 0
     try:
         for line, cells in part.table.records():
             if line <= part.header_row:
                 continue
-            if not cells[0].strip() and not any(map(str.strip, cells)):
+            first = cells[0]
+            if not first.strip() and not any(map(str.strip, cells)):
                 blank += 1
+                continue
+            if first in begins and _is_header(part, cells):
+                again += 1
+                continue
+            if first[:1] in _NOTE_BEGINS and _is_note(cells):
+                notes += 1
                 continue
             number += 1
             extra: dict[str, str | None] = {}
@@ -63,7 +93,8 @@ def _delimited_rows(file: File, part: Part, reading: Reading) -> Iterator[Row]:
                 values = [value or None for value in values]
             yield make(Row, (name, line, values, extra))
     finally:
-        for key, count in (("rows", number), ("blank", blank), ("ragged", ragged)):
+        found = {"rows": number, "blank": blank, "ragged": ragged, "repeated_headers": again, "notes": notes}
+        for key, count in found.items():
             counts[key] += count
 
 
@@ -106,6 +137,12 @@ def _sheet_rows(file: File, part: Part, reading: Reading) -> Iterator[Row]:
             continue
         if not any(map(str.strip, cells)):
             counts["blank"] += 1
+            continue
+        if _is_header(part, cells):
+            counts["repeated_headers"] += 1
+            continue
+        if _is_note(cells):
+            counts["notes"] += 1
             continue
         counts["rows"] += 1
         if part.households:

@@ -23,15 +23,6 @@ _NAMES = {"utf-8-sig": "UTF-8 with BOM", "utf-8": "UTF-8", "utf-16": "UTF-16", "
 def text_table(file: File) -> tuple[list[Table], dict[str, Any]]:
     """The one table of a delimited text, and how it is read: format, encoding, delimiter."""
     encoding, nul, head = _decode(file)
-    lowered = head.lstrip("\ufeff \t\r\n").lower()
-    if lowered.startswith(("<!doctype", "<html", "<table", "<head", "<body", "<meta", "<style")):
-        file.refuse(
-            "html",
-            f"这是网页（HTML），不是 CSV 或工作簿；有些系统把网页存成 .xls。请用 Excel 打开后，{SAVE_ZH}",
-            f"this is an HTML page, not CSV or a workbook; some systems call that .xls. Open it in Excel. {SAVE_EN}",
-        )
-    if lowered.startswith("<?xml"):
-        file.refuse("xml", f"这是 XML 文件，不能读取。{SAVE_ZH}", f"this is XML, which is not read. {SAVE_EN}")
     if not head.strip("\ufeff\r\n\t \0"):
         file.refuse(
             "empty_file",
@@ -41,7 +32,7 @@ def text_table(file: File) -> tuple[list[Table], dict[str, Any]]:
 
     csv.field_size_limit(CELL_LIMIT)
     best: tuple[int, int, str, list[Record], Refused | None] | None = None
-    for delimiter in (",", ";", "\t"):
+    for delimiter in (",", ";", "\t", "|", "^"):
         found: list[Record] = []
         broken: Refused | None = None
         with _text(file.path, encoding) as stream:
@@ -59,11 +50,15 @@ def text_table(file: File) -> tuple[list[Table], dict[str, Any]]:
     if broken:
         raise broken
 
+    # `sep=;` tells Excel, and nobody else, which separator follows.
+    if head_records and head_records[0][1][0].startswith("sep="):
+        del head_records[0]
+
     def records() -> Iterator[Record]:
         with _text(file.path, encoding) as stream:
             yield from _records(file, stream, delimiter, nul > 0)
 
-    names = {",": "comma", ";": "semicolon", "\t": "tab"}
+    names = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe", "^": "caret"}
     how = {"format": "csv", "encoding": _NAMES[encoding], "delimiter": names[delimiter]}
     return [Table("", head_records, records, is_delimited=True)], how | ({"nul_replaced": nul} if nul else {})
 

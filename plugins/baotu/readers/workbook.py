@@ -1,4 +1,4 @@
-"""Workbooks: looked at before anything opens them, opened by a child, read from what it spooled."""
+"""Workbooks and pages: looked at before anything opens them, opened by a child, read from what it spooled."""
 
 from __future__ import annotations
 
@@ -16,28 +16,38 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
-from baotu.readers.child import WORKBOOK_MEMORY, WORKBOOK_SECONDS
+from baotu.readers.child import REFUSED, WORKBOOK_MEMORY, WORKBOOK_SECONDS
+from baotu.readers.containers import Kind
 from baotu.readers.reading import CHUNK, SAVE_EN, SAVE_ZH, File, Record, Table
 
 #: calamine holds a sheet's rectangle from first to last used cell, 24–32 bytes a cell.
 WORKBOOK_CELLS = 20_000_000
 
 
-def sheets(file: File) -> tuple[list[Table], dict[str, Any]]:
-    """Each worksheet as a table, and how they are read."""
-    _check_sheets(file)
-    found, spool = _open_workbook(file)
-    return [
-        Table(sheet["name"], sheet["head"], partial(_spooled, spool, sheet["from"], sheet["to"]), sheet["hidden"])
-        for sheet in found
-    ], {"format": "xlsx"}
+def sheets(file: File, kind: Kind) -> tuple[list[Table], dict[str, Any]]:
+    """Each worksheet, or table of a page, as a table, and how they are read."""
+    if kind in ("xlsx", "xlsb", "ods"):
+        _check_parts(file)
+    found, spool = _open(file, kind)
+    if not found:
+        file.refuse(
+            "no_table",
+            f"网页里没有表格。请向报送单位索取原始表格（.xlsx 或 CSV）。{SAVE_ZH}",
+            "the page holds no table. Ask the sender for the table itself (.xlsx or CSV).",
+        )
+    tables = []
+    for sheet in found:
+        records = partial(_spooled, spool, sheet["from"], sheet["to"])
+        merged = [tuple(place) for place in sheet["merged"]]
+        tables.append(Table(sheet["name"], sheet["head"], records, sheet["hidden"], merged=merged))
+    return tables, {"format": "html" if kind == "page" else kind}
 
 
 _CELL = re.compile(rb'<(?:\w+:)?c\s(?:[^>]*?\s)?r="([A-Z]{1,3})\d+"[^>]*(?<!/)>')
 _ROW = re.compile(rb'<(?:\w+:)?row\s(?:[^>]*?\s)?r="(\d{1,7})"')
 
 
-def _check_sheets(file: File) -> None:
+def _check_parts(file: File) -> None:
     """Look at the XML before anything opens it: entities, and the rectangle that a sheet's last cells span.
 
     Cells without content do not count, nor does the declared dimension: a header row styled over 16,357
@@ -98,16 +108,59 @@ def _check_sheets(file: File) -> None:
                 )
 
 
-def _open_workbook(file: File) -> tuple[list[dict[str, Any]], IO[bytes]]:
-    """Let a child turn the workbook into lines of JSON in a temporary file, in bounded memory and time."""
+def _open(file: File, kind: Kind) -> tuple[list[dict[str, Any]], IO[bytes]]:
+    """Let a child turn the file into lines of JSON in a temporary file, in bounded memory and time."""
+    status, reason, spool = _child(file, kind)
+    if kind == "xlsx" and status not in (0, REFUSED) and reason != "timeout":
+        spool.close()
+        status, reason, spool = _child(file, "stream")
+    if status == 0:
+        spool.seek(-8, io.SEEK_END)
+        end = int.from_bytes(spool.read(8), "big")
+        spool.seek(end)
+        found: list[dict[str, Any]] = json.loads(spool.read()[:-8])
+        return found, spool
+    spool.close()
+    if status == REFUSED:
+        error = reason.partition(":")[0]
+        if error == "PasswordError" or "password" in reason.lower():
+            file.refuse(
+                "encrypted",
+                f"工作簿设有密码，不能读取。请取消密码，{SAVE_ZH}",
+                f"the workbook has a password. Remove it. {SAVE_EN}",
+            )
+        file.refuse(
+            "damaged",
+            f"文件读不出（{error}）。请用 Excel 打开、另存为 .xlsx 后重新报送。",
+            f"the file cannot be read ({error}). Open it in Excel, save it as .xlsx and send it again.",
+        )
+    file.refuse(
+        "too_large",
+        f"打开文件所需的内存或时间超过上限（{WORKBOOK_MEMORY // 1024**2} MB，{WORKBOOK_SECONDS} 秒）。"
+        "请删除数据区以外的单元格，或另存为 CSV 报送。",
+        f"opening the file takes more than {WORKBOOK_MEMORY // 1024**2} MB or {WORKBOOK_SECONDS} s. "
+        "Delete the cells outside the data, or save it as CSV.",
+    )
+
+
+def _child(file: File, kind: str) -> tuple[int, str, IO[bytes]]:
+    """Exit status, last line of its errors, and the spool of one child."""
     # Not -m and not a path: that would put this package's folder first on the child's path, where names such
     # as dbt stand for something else. Not a fork: tasks have threads.
     root = str(Path(__file__).resolve().parents[2])
-    command = [sys.executable, "-P", "-c", "from baotu.readers.child import main; main()", str(file.path)]
+    command = [sys.executable, "-P", "-c", "from baotu.readers.child import main; main()", str(file.path), kind]
     environment = {key: os.environ[key] for key in ("PATH", "LANG", "TMPDIR", "LD_LIBRARY_PATH") if key in os.environ}
-    environment |= {"PYTHONPATH": root, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUTF8": "1"}
+    # One arena: each thread's own would be counted against the limit, used or not.
+    environment |= {"PYTHONPATH": root, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUTF8": "1", "MALLOC_ARENA_MAX": "1"}
     spool = tempfile.TemporaryFile()  # noqa: SIM115  lives as long as the reading
-    child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=spool, stderr=subprocess.PIPE, env=environment)
+    child = subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=spool,
+        stderr=subprocess.PIPE,
+        env=environment,
+        pass_fds=[file.unpacked.fileno()] if file.unpacked else [],
+    )
     try:
         _, stderr = child.communicate(timeout=WORKBOOK_SECONDS)
     except subprocess.TimeoutExpired:
@@ -116,34 +169,7 @@ def _open_workbook(file: File) -> tuple[list[dict[str, Any]], IO[bytes]]:
         if child.poll() is None:
             child.kill()
             child.communicate()
-    if child.returncode == 0:
-        spool.seek(-8, io.SEEK_END)
-        end = int.from_bytes(spool.read(8), "big")
-        spool.seek(end)
-        found: list[dict[str, Any]] = json.loads(spool.read()[:-8])
-        return found, spool
-    spool.close()
-    last = stderr.decode("utf-8", "replace").strip().rpartition("\n")[2]
-    if child.returncode == 3:
-        kind = last.partition(":")[0]
-        if kind == "PasswordError":
-            file.refuse(
-                "encrypted",
-                f"工作簿设有密码，不能读取。请取消密码，{SAVE_ZH}",
-                f"the workbook has a password. Remove it. {SAVE_EN}",
-            )
-        file.refuse(
-            "damaged",
-            f"工作簿读不出（{kind}）。请用 Excel 打开、另存为 .xlsx 后重新报送。",
-            f"the workbook cannot be read ({kind}). Open it in Excel, save it as .xlsx and send it again.",
-        )
-    file.refuse(
-        "too_large",
-        f"打开工作簿所需的内存或时间超过上限（{WORKBOOK_MEMORY // 1024**2} MB，{WORKBOOK_SECONDS} 秒）。"
-        "请删除数据区以外的单元格，或另存为 CSV 报送。",
-        f"opening the workbook takes more than {WORKBOOK_MEMORY // 1024**2} MB or {WORKBOOK_SECONDS} s. "
-        "Delete the cells outside the data, or save it as CSV.",
-    )
+    return child.returncode, stderr.decode("utf-8", "replace").strip().rpartition("\n")[2], spool
 
 
 def _spooled(spool: IO[bytes], begin: int, end: int) -> Iterator[Record]:
