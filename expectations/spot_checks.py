@@ -123,6 +123,18 @@ def row_rules(letters: str, product_zh: str) -> list[Any]:
             ),
         ),
         gxe.ExpectColumnValuesToBeInSet(
+            column="contradicts_attachment",
+            value_set=[False],
+            severity="warning",
+            meta=said(
+                "011",
+                "result",
+                "本行结论与附件(文件名、工作表名、标题或说明文件)所说的相反;请核对是否放错了表",
+                "the row's result is the opposite of what its attachment says (name of file or sheet, title, sidecar);"
+                " check whether it stands in the wrong table",
+            ),
+        ),
+        gxe.ExpectColumnValuesToBeInSet(
             column="is_producer_uscc_valid",
             value_set=[True],
             severity="info",
@@ -188,6 +200,42 @@ def row_rules(letters: str, product_zh: str) -> list[Any]:
                 "published_rate_pct",
                 "公布的合格率与批次数算出的不一致;以批次数为准",
                 "the published rate is not what its counts give; the counts are taken",
+            ),
+        ),
+        gxe.ExpectColumnValuesToBeInSet(
+            column="is_items_unclear",
+            value_set=[False],
+            severity="info",
+            meta=said(
+                "107",
+                "item_name",
+                "一格内的项目、检验结果、标准值个数对不上,按一个项目保留原文",
+                "items, results and limits in these cells are not equally many; kept as one item, as sent",
+            ),
+        ),
+        gxe.UnexpectedRowsExpectation(
+            unexpected_rows_query=failing_rows(
+                "not is_summary and record_domain = 'domestic' and ((final_result_code = 'fail' and item_result_code = 'fail'"
+                " and meets_limit) or (final_result_code = 'pass' and meets_limit = false))"
+            ),
+            severity="info",
+            meta=said(
+                "108",
+                "item_result",
+                "检验结果与标准值相比,和结论不一致(判不合格而未超标,或判合格而超标);以结论为准,请核对",
+                "the measured value against its limit says otherwise than the result (failed within the limit, or passed beyond"
+                " it); the result is taken, check it",
+            ),
+        ),
+        gxe.ExpectColumnValuesToBeInSet(
+            column="has_missing_fields",
+            value_set=[False],
+            severity="info",
+            meta=said(
+                "109",
+                None,
+                "本行字段数少于表头,缺的按空处理;如单元格错位请改正",
+                "the row has fewer fields than the header, what is missing is empty; correct it if its cells are shifted",
             ),
         ),
     ]

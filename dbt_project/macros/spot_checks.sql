@@ -8,7 +8,10 @@
 {#- Each row typed once. A row is a sample or one of its items; or, where it has counts, a line of a summary table
     (`is_summary`). Beside each parsed value stands its text. -#}
 {% macro stage_spot_checks(source_id, domain) -%}
-{%- do uses(['cell_value', 'parse_date', 'parse_number', 'parse_period', 'normalize_uscc', 'is_uscc']) -%}
+{%- do uses([
+    'cell_value', 'clean_text', 'parse_date', 'parse_number', 'parse_period', 'production_date', 'normalize_uscc', 'is_uscc',
+    'split_items', 'column_items', 'measurement', 'meets_limit', 'canonical_unit',
+]) -%}
 {%- set names_jinan = "'济南(?!(东|西|南|北|中)?(路|大街|街|大道))'" -%}
 {%- set means_all = "'^(合计|总计|小计|共计|全市|全部|总体)$'" -%}
 {%- set counts = ['sampled_count', 'tested_count', 'passed_count', 'failed_count'] -%}
@@ -27,6 +30,30 @@ with delivery as (
     where delivery_id = any({{ landed_deliveries(source_id) }})
 ),
 
+part as (
+    -- What a sheet or attachment says of all its rows: verdict, notice, period, and which of its columns are items.
+    select
+        delivery.delivery_id,
+        described.part,
+        described.about ->> 'verdict' as part_result,
+        described.about ->> 'notice_no' as part_notice_no,
+        stats.parse_period(described.about ->> 'period') as part_period,
+        described.about -> 'items' as item_columns,
+        array(select jsonb_array_elements_text(described.about -> 'combined_order')) as piece_order,
+        exists (
+            select 1
+            from jsonb_array_elements(delivery.meta #> '{file,parts}') as read_part (about)
+            cross join lateral jsonb_each_text(read_part.about -> 'columns') as header (name, canonical)
+            where read_part.about ->> 'part' = described.part
+                and header.canonical = 'production_date'
+                and header.name ~ '购进|进货|采购' and header.name !~ '生产|加工|制作|制造'
+        ) as is_purchase_column
+    from delivery
+    cross join lateral jsonb_each(
+        case when jsonb_typeof(delivery.meta -> 'parts') = 'object' then delivery.meta -> 'parts' end
+    ) as described (part, about)
+),
+
 cells as (
     select
         raw_row.delivery_id,
@@ -35,14 +62,24 @@ cells as (
         raw_row.file_row,
         delivery.origin_id,
         delivery.issued_on,
-        delivery.period_start_on as delivery_period_start_on,
-        delivery.period_end_on as delivery_period_end_on,
+        coalesce(lower(part.part_period), delivery.period_start_on) as delivery_period_start_on,
+        coalesce(upper(part.part_period) - 1, delivery.period_end_on) as delivery_period_end_on,
         delivery.is_summary_table,
         raw_row.extra ? '__surplus__' as has_surplus_fields,
+        raw_row.extra ? '__missing_fields__' as has_missing_fields,
+        -- As sent: NFKC would take the height from an exponent, and a line break divides items.
+        raw_row.item_name as sent_item_name,
+        raw_row.item_result as sent_item_result,
+        raw_row.item_limit as sent_item_limit,
+        raw_row.items_combined as sent_items_combined,
+        case when part.item_columns is not null then stats.column_items(part.item_columns, raw_row.extra) end
+            as column_pieces,
+        part.piece_order,
+        coalesce(part.is_purchase_column, false) as is_purchase_column,
         {% for column in [
             'sample_no', 'product_name', 'producer_name', 'producer_uscc', 'sampled_name', 'sampled_uscc',
             'sampled_address', 'sampled_province', 'sampled_division', 'spec', 'brand', 'batch_no',
-            'category', 'subcategory', 'item_name', 'item_result', 'item_limit', 'items_combined',
+            'category', 'subcategory', 'item_name', 'item_result', 'item_limit', 'item_unit', 'items_combined',
             'notice_no', 'publisher', 'lab_name', 'remark',
             'result', 'initial_result', 'reinspection_result', 'sample_status', 'sampling_kind', 'task_name',
             'info_source', 'production_date', 'published_on', 'sampled_on', 'notified_on',
@@ -53,13 +90,14 @@ cells as (
         {% endfor -%}
         {{ cleaned('raw_row.industry_code') if domain == 'industrial' else 'null::text' }} as industry_code,
         {{ cleaned('raw_row.monitoring_round') if domain == 'agri' else 'null::text' }} as monitoring_round,
-        delivery.meta ->> 'verdict' as delivery_result,
+        coalesce(part.part_result, delivery.meta ->> 'verdict') as delivery_result,
         delivery.meta ->> 'sampling_kind' as delivery_sampling_kind,
         delivery.meta ->> 'task_name' as delivery_task_name,
-        delivery.meta ->> 'notice_no' as delivery_notice_no,
+        coalesce(part.part_notice_no, delivery.meta ->> 'notice_no') as delivery_notice_no,
         delivery.meta ->> 'sampled_division' as delivery_division
     from {{ source('raw', source_id) }} as raw_row
     inner join delivery on raw_row.delivery_id = delivery.delivery_id
+    left join part on raw_row.delivery_id = part.delivery_id and raw_row.part = part.part
     where raw_row.delivery_id = any({{ landed_deliveries(source_id) }})
     {{ computed_once() }}
 ),
@@ -69,8 +107,39 @@ worded as (
         cells.*,
         is_summary_table or num_nonnulls({{ counts | join(', ') }}) > 0 as is_summary,
         {{ code_word('coalesce(result, delivery_result)') }} as result_word,
-        {{ code_word('initial_result') }} as initial_result_word,
-        {{ code_word('reinspection_result') }} as reinspection_result_word,
+        {{ code_word("coalesce(initial_result, substring(two_tests from '初检[^:]*: ?(.*?)[;,、 ]*复检'))") }}
+            as initial_result_word,
+        {{ code_word("coalesce(reinspection_result, substring(two_tests from '复检[^:]*: ?([^;,、 ]+)'))") }}
+            as reinspection_result_word,
+        {{ code_word('delivery_result') }} as delivery_result_word,
+        case
+            when column_pieces is not null then column_pieces
+            when items_combined is not null or item_name ~ '[║‖∥∣|¦│┃;、/]' or (item_name like '% %' and sent_item_name ~ '[\r\n]')
+                then stats.split_items(
+                    case when item_name is not null then sent_item_name end,
+                    case when item_result is not null then sent_item_result end,
+                    case when item_limit is not null then sent_item_limit end,
+                    case when items_combined is not null then sent_items_combined end,
+                    piece_order
+                )
+        end as pieces,
+        -- 符合要求 in a column of failing items.
+        coalesce(item_name ~ '^(所检项目)?(均)?(符合|合格)', false) as names_no_item,
+        -- 受委托生产商：甲；委托商：乙. A name ends where the next role begins.
+        coalesce(
+            regexp_replace(
+                substring(
+                    producer_name
+                    from '(?:受委托|受托|被委托|实际生产|生产)(?:生产|加工)?(?:商|方|者|企业|单位|厂家|厂商)?(?:名称)?: ?([^;,]+)'
+                ),
+                ' *(?:委托|受托|经销|代理|品牌)[^:;]{0,8}:.*$', ''
+            ),
+            producer_name
+        ) as maker_name,
+        regexp_replace(
+            substring(producer_name from '(?<![受被])委托(?:生产|加工)?(?:商|方|者|人|企业|单位)?(?:名称)?: ?([^;,]+)'),
+            ' *(?:受委托|受托|被委托|实际生产|生产|经销)[^:;]{0,8}:.*$', ''
+        ) as consignor_name,
         {{ code_word('sample_status') }} as sample_status_word,
         {{ code_word('sampling_kind') }} as sampling_kind_word,
         {{ code_word('delivery_sampling_kind') }} as delivery_sampling_kind_word,
@@ -80,7 +149,16 @@ worded as (
         {{ code_word('coalesce(sampled_division, category)') }} ~ {{ means_all }} as says_all,
         coalesce(task_name, delivery_task_name, scope, publisher) as task_text,
         nullif(concat_ws(' ', sampled_province, sampled_division, sampled_address), '') as address_text
-    from cells
+    from (
+        select
+            cells.*,
+            -- First test and re-inspection in one cell, as verdicts.
+            case
+                when result ~ '复检[^:]*:' then result
+                when item_result ~ '复检[^:]*:.*合格' then item_result
+            end as two_tests
+        from cells
+    ) as cells
     {{ computed_once() }}
 ),
 
@@ -208,7 +286,8 @@ typed as (
         stats.parse_date(sampled_on) as sampled_date,
         stats.parse_date(published_on) as published_date,
         stats.parse_date(notified_on) as notified_date,
-        stats.parse_date(production_date) as production_date_value,
+        stats.production_date(production_date, is_purchase_column, coded.issued_on) as production,
+        attachment_alias.result_code as attachment_result_code,
         stats.normalize_uscc(producer_uscc) as producer_uscc_code,
         stats.normalize_uscc(sampled_uscc) as sampled_uscc_code,
         {% for column in counts -%}
@@ -238,6 +317,7 @@ typed as (
     left join {{ ref('result_alias') }} as initial_alias on coded.initial_result_word = initial_alias.alias
     left join {{ ref('result_alias') }} as reinspection_alias
         on coded.reinspection_result_word = reinspection_alias.alias
+    left join {{ ref('result_alias') }} as attachment_alias on coded.delivery_result_word = attachment_alias.alias
     left join {{ ref('sample_status_alias') }} as status_alias on coded.sample_status_word = status_alias.alias
     left join {{ ref('sampling_kind_alias') }} as kind_alias on coded.sampling_kind_word = kind_alias.alias
     left join {{ ref('sampling_kind_alias') }} as delivery_kind_alias
@@ -280,13 +360,62 @@ counted as (
             else 'delivery'
         end as counted_period_basis
     from typed
+),
+
+itemised as (
+    select
+        counted.*,
+        piece.item_no::smallint as item_no,
+        -- [] where the pieces do not line up: one item, with the cells as they are.
+        coalesce(pieces = '[]' and column_pieces is null, false) as is_items_unclear,
+        case
+            when piece.about ? 'name' then piece.about ->> 'name'
+            when column_pieces is not null or names_no_item then null
+            when item_name is not null then sent_item_name
+            when items_combined is not null then sent_items_combined
+        end as piece_name,
+        case when piece.about ? 'name' then piece.about ->> 'result' when item_result is not null then sent_item_result end
+            as piece_result,
+        case when piece.about ? 'name' then piece.about ->> 'limit' when item_limit is not null then sent_item_limit end
+            as piece_limit,
+        coalesce(piece.about ->> 'unit', item_unit) as piece_unit
+    from counted
+    cross join lateral jsonb_array_elements(case when pieces <> '[]' then pieces else '[{}]'::jsonb end)
+        with ordinality as piece (about, item_no)
+    {{ computed_once() }}
+),
+
+measured as (
+    select
+        unit_added.*,
+        stats.meets_limit(
+            case
+                when piece_unit is not null and not measured ? 'unit'
+                    then measured || jsonb_build_object('unit', stats.canonical_unit(piece_unit))
+                else measured
+            end,
+            permitted
+        ) as meets_limit
+    from (
+        select
+            itemised.*,
+            stats.measurement(coalesce(substring(piece_result from '复检[^:：]*[:：]\s*(.+)$'), piece_result)) as measured,
+            stats.measurement(
+                coalesce(
+                    piece_limit,
+                    -- 色值（≤150IU）, 乙基麦芽酚（不得使用）
+                    substring(piece_name from '[（(]\s*((?:[≤≥<>＜＞﹤﹥≦≧]|不得|不应|不大于|不超过|不低于|不小于|n\s*=)[^（）()]*)[）)]\s*$')
+                )
+            ) as permitted
+        from itemised
+        {{ computed_once() }}
+    ) as unit_added
 )
 
 select
     delivery_id,
     row_no,
-    -- A row is one item: a cell that names several is kept as one.
-    1::smallint as item_no,
+    item_no,
     part,
     file_row,
     origin_id,
@@ -313,7 +442,16 @@ select
     record_domain,
     sample_no,
     product_name,
-    producer_name,
+    maker_name as producer_name,
+    producer_name as producer_text,
+    consignor_name,
+    coalesce(maker_name ~ '[一-龥][*×xX]+[一-龥]', false) as is_producer_masked,
+    case
+        when maker_name is null then null
+        -- The named producer says that it is not theirs.
+        when remark ~ '否认|假冒|冒用|仿冒|真伪|(非|不是|并非|未曾?)[^,;。]{0,12}生产' then 'disputed'
+        else 'stated'
+    end as attribution_status,
     producer_uscc as producer_uscc_text,
     producer_uscc_code as producer_uscc,
     sampled_name,
@@ -326,16 +464,39 @@ select
     spec,
     brand,
     production_date as production_date_text,
-    production_date_value as produced_on,
+    (production ->> 'date')::date as produced_on,
+    production ->> 'basis' as produced_on_basis,
     category as category_text,
     category_code,
     subcategory as subcategory_text,
     is_tableware,
     industry_code as industry_code_text,
     monitoring_round,
-    coalesce(item_name, items_combined) as item_name,
-    item_result as item_result_text,
-    item_limit as item_limit_text,
+    stats.clean_text(
+        regexp_replace(piece_name, '[（(]\s*(?:[≤≥<>＜＞﹤﹥≦≧]|不得|不应|不大于|不超过|不低于|不小于|n\s*=)[^（）()]*[）)]\s*$', '')
+    ) as item_name,
+    btrim(piece_name, E' \t\r\n　') as item_name_text,
+    btrim(piece_result, E' \t\r\n　') as item_result_text,
+    btrim(piece_limit, E' \t\r\n　') as item_limit_text,
+    measured ->> 'state' as item_result_state,
+    measured ->> 'comparator' as item_result_comparator,
+    (measured ->> 'value')::numeric as item_result_value,
+    coalesce(measured ->> 'unit', stats.canonical_unit(piece_unit)) as item_result_unit,
+    permitted ->> 'state' as item_limit_state,
+    permitted ->> 'comparator' as item_limit_comparator,
+    (permitted ->> 'value')::numeric as item_limit_value,
+    permitted ->> 'unit' as item_limit_unit,
+    meets_limit,
+    case
+        -- A column of every substance holds passes and failures; a list of failing items fails with its sample.
+        when column_pieces is null then final_result_code
+        when piece_result ~ '不合格|不符合|超标' or meets_limit = false then 'fail'
+        when piece_result ~ '合格|符合' or meets_limit then 'pass'
+    end as item_result_code,
+    is_items_unclear,
+    coalesce(
+        reinspection_result_code is null and attachment_result_code <> final_result_code and result is not null, false
+    ) as contradicts_attachment,
     coalesce(result, initial_result, delivery_result) as result_text,
     initial_result_code,
     reinspection_result as reinspection_result_text,
@@ -389,11 +550,12 @@ select
         as are_counts_readable,
     period is null or row_period is not null as is_period_readable,
     has_surplus_fields,
+    has_missing_fields,
     producer_uscc_code is null or stats.is_uscc(producer_uscc_code) as is_producer_uscc_valid,
     sampled_uscc_code is null or stats.is_uscc(sampled_uscc_code) as is_sampled_uscc_valid,
     sampled_on is null or sampled_date is not null as is_sampled_on_readable,
-    production_date is null or production_date_value is not null as is_produced_on_readable
-from counted
+    production ->> 'basis' not in ('lot', 'two_dates') as is_produced_on_readable
+from measured
 {%- endmacro %}
 
 {#- Core reads the three as one: rows of what the running build accepts, and of those only samples that it touches. -#}

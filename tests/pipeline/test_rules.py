@@ -39,7 +39,8 @@ GOOD: dict[str, Row] = {
         "has_surplus_fields": False, "is_producer_uscc_valid": True, "is_sampled_uscc_valid": True,
         "is_produced_on_readable": True, "sampling_kind": "evaluation", "division_basis": "file",
         "is_summary": False, "in_scope": True, "category_code": "beverages", "are_counts_readable": True,
-        "is_period_readable": True,
+        "is_period_readable": True, "contradicts_attachment": False, "is_items_unclear": False,
+        "has_missing_fields": False, "item_result_code": "pass", "meets_limit": True,
     },
     SURVEYS: {
         "respondent_id": None, "response_id": "00000000-0000-0000-0000-000000000000", "industry_code": "retail",
@@ -113,6 +114,10 @@ BAD: dict[str, dict[str, list[Row]]] = {
             COUNTS | {"sampled_count": 99},
         ],
         "FSC009": [COUNTS | {"is_period_readable": False}, COUNTS | {"period_start_on": "2021-06-02"}],
+        "FSC011": [{"contradicts_attachment": True}],
+        "FSC107": [{"is_items_unclear": True}],
+        "FSC108": [{"meets_limit": False}, {"final_result_code": "fail", "item_result_code": "fail"}],
+        "FSC109": [{"has_missing_fields": True}],
         "FSC106": [COUNTS | {"published_pass_rate_pct": 98.1, "published_rate_digits": 1}],
     },
     SURVEYS: {

@@ -393,7 +393,8 @@ _OF_SPOT_CHECKS = """
         end as outcome
         from raw.{source} as row
         left join core.fct_sample_summary as summary using (delivery_id, row_no)
-        left join core.fct_sample_item as item using (delivery_id, row_no)
+        left join (select distinct on (delivery_id, row_no) * from core.fct_sample_item
+            order by delivery_id, row_no, is_duplicate) as item using (delivery_id, row_no)
         left join core.fct_sample as sample on item.delivery_id = sample.delivery_id and item.sample_id = sample.sample_id
 """
 #: Sources whose values come later end in staging.

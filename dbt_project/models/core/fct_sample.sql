@@ -40,7 +40,7 @@ described as (
         bool_or(final_result_code = 'pass') filter (where not is_quarantined) as has_pass,
         bool_or(initial_result_code = 'fail') filter (where not is_quarantined) as has_initial_failure,
         bool_or(reinspection_result_code is not null) filter (where not is_quarantined) as is_reinspected,
-        count(distinct item_name) filter (where final_result_code = 'fail' and not is_quarantined)
+        count(distinct item_name) filter (where item_result_code = 'fail' and not is_quarantined)
             as failed_item_count,
         max(notified_on) as notified_on,
         {% for column in [
