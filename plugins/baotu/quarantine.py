@@ -198,7 +198,7 @@ def record(connection: psycopg.Connection, source: Source, delivery_id: int) -> 
             "select count(*) filter (where note.row_no is not null), count(*) filter (where note.row_no is null)"
             " from {} as raw_row left join ops.correction as note using (delivery_id, row_no)"
             " where raw_row.delivery_id = %s"
-            " and coalesce(nullif(trim(corrects_delivery_id), ''), nullif(trim(corrects_row_no), '')) is not null"
+            " and coalesce(nullif(trim(raw_row.corrects_delivery_id), ''), nullif(trim(raw_row.corrects_row_no), '')) is not null"
         ).format(raw),
         (delivery_id,),
     ).fetchone()

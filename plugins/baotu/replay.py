@@ -1,7 +1,8 @@
 """Archived files read and judged again with today's YAML, seeds, rules and code; and first, what would differ."""
 
+import logging
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +14,8 @@ from baotu.deliveries import Decided, NotPossible
 from baotu.sources import Source, load_source, load_sources
 from baotu.versions import rules_version
 from baotu.warehouse import connect, source_lock
+
+log = logging.getLogger(__name__)
 
 #: Of these a reading may end otherwise. What a person took back stays so.
 STATUSES = ("accepted", "rejected", "refused")
@@ -49,6 +52,29 @@ class Difference:
             and all(before == after for before, after in self.rules.values())
         )
 
+    def text(self) -> Iterator[str]:
+        """As lines for a terminal or a log."""
+        if self.is_none:
+            yield f"[{self.delivery_id}] {self.file_name}: {self.status[0]}, nothing would differ"
+            return
+        yield f"[{self.delivery_id}] {self.file_name}: {_change(*self.status)}, rows read {_change(*self.rows_read)}"
+        for part, header, before, after in self.headers:
+            place = f"{part}: " if part else ""
+            yield f"    header {place}{header!r}: {_change(before or 'extra', after or 'extra')}"
+        for rule, (held, would_be) in self.rules.items():
+            yield f"    {rule}: rows held back {_change(*('all' if n is None else n for n in (held, would_be)))}"
+        if self.only_before or self.only_after:
+            yield f"    typed rows that go: {self.only_before}, that come: {self.only_after}"
+        for column, rows in self.columns.items():
+            yield f"    {column}: {rows} typed rows differ"
+        for zh, en in self.reasons:
+            yield f"    {zh}"
+            yield f"    {en}"
+
+
+def _change(before: object, after: object) -> str:
+    return f"{after}" if before == after else f"{before} → {after}"
+
 
 def choose(
     connection: psycopg.Connection,
@@ -57,11 +83,13 @@ def choose(
     delivery_ids: Collection[int] = (),
     rule: str | None = None,
     statuses: Collection[str] = (),
+    not_of_run: str | None = None,
 ) -> dict[str, list[int]]:
     """Source → the deliveries that a replay is about, by id: newest readings of their files.
 
     By their ids; else by the rule that holds rows of them back; else by status; else those of the source that have
-    something to gain: rows held back, rejected, refused. Raises NotPossible when nothing is chosen.
+    something to gain: rows held back, rejected, refused. What the run `not_of_run` has read again is left out.
+    Raises NotPossible when nothing is chosen.
     """
     if not (source or delivery_ids or rule or statuses):
         raise NotPossible("Say which deliveries: --source, --delivery, --rule or --status")
@@ -73,7 +101,7 @@ def choose(
     for source_id, delivery_id in connection.execute(
         "select source, delivery_id from ops.delivery as delivery where status = any(%(statuses)s)"
         " and (%(source)s::text is null or source = %(source)s)"
-        " and (%(ids)s::bigint[] is null or delivery_id = any(%(ids)s))"
+        " and (%(ids)s::bigint[] is null or delivery_id = any(%(ids)s)) and dag_run_id is distinct from %(run)s"
         " and not exists (select from ops.delivery as newer where newer.origin_id = delivery.origin_id"
         " and newer.status <> 'dry_run' and newer.attempt > delivery.attempt)"
         " and (%(rule)s::text is null or exists (select from quarantine.row as held"
@@ -85,6 +113,7 @@ def choose(
             "source": source,
             "ids": list(delivery_ids) or None,
             "rule": rule,
+            "run": not_of_run or "",
             "all": bool(delivery_ids or rule or statuses),
         },
     ):
@@ -265,3 +294,57 @@ def _typed(connection: psycopg.Connection, source: Source, before: int, after: i
     ).fetchone()
     assert counts is not None
     return {name: count for name, count in zip(columns, counts[2:], strict=True) if count}, counts[0], counts[1]
+
+
+def from_dag(
+    *,
+    source: str | None,
+    delivery_ids: Collection[int],
+    rule: str | None,
+    status: str | None,
+    reason: str | None,
+    is_dry: bool,
+    dag_run_id: str,
+) -> list[str]:
+    """The work of the DAG `replay_deliveries`; the sources that were replayed, none after a dry run.
+
+    What would differ, or what became of each delivery, goes to the log. Raises NotPossible.
+    """
+    if not is_dry and not (reason or "").strip():
+        raise NotPossible("A replay that is kept needs a reason: it stands in the ledger with who and when")
+    with connect() as connection:
+        # A retry after a kill goes on with what the first try had not read again, and judges what it had.
+        begun: dict[str, list[int]] = {
+            source_id: []
+            for (source_id,) in connection.execute(
+                "select distinct source from ops.delivery where dag_run_id = %s", (dag_run_id,)
+            )
+        }
+        read_again = connection.execute(
+            "select replaces_id from ops.delivery where dag_run_id = %s", (dag_run_id,)
+        ).fetchall()
+        wanted = [number for number in delivery_ids if (number,) not in read_again]
+        if begun and delivery_ids and not wanted:
+            chosen = begun
+        else:
+            try:
+                chosen = begun | choose(
+                    connection,
+                    source=source,
+                    delivery_ids=wanted,
+                    rule=rule,
+                    statuses=[status] if status else [],
+                    not_of_run=dag_run_id,
+                )
+            except NotPossible:
+                if not begun:
+                    raise
+                chosen = begun
+    if is_dry:
+        for found in dry_run(chosen):
+            for line in found.text():
+                log.info("%s", line)
+        return []
+    for decided in replay(chosen, reason or "", dag_run_id=dag_run_id):
+        log.info("delivery %s: %s %s", decided.delivery_id, decided.status, "; ".join(decided.reasons))
+    return sorted(chosen)
