@@ -324,11 +324,14 @@ def _show_reasons(notes: Sequence[tuple[str, str, str]], verdict: Any) -> None:
 
 
 def _show_dry_run(path: Path, landed: Any, verdict: Any) -> bool:
+    from baotu.sources import NOTE_HEADERS
+
     click.echo(f"{path.name}: {verdict.status if verdict else landed.status} (dry run, nothing is kept)")
     for part, headers in (landed.mapping or {}).items():
         click.echo(f"  {part or 'table'}")
         for header, column in headers.items():
-            click.echo(f"    {header!r:<40} → {column or 'extra (unknown column)'}")
+            means = "our own note, left out" if header in NOTE_HEADERS else column or "extra (unknown column)"
+            click.echo(f"    {header!r:<40} → {means}")
     if verdict is not None:
         click.echo(f"  {verdict.rows_read} rows, {verdict.rows_quarantined} would be quarantined")
         for rule, rows in verdict.rules.items():

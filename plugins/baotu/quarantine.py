@@ -377,7 +377,7 @@ def export(
 
     All rows of an affected sample are there, and all reasons of a row, whatever `rule` chose it. One workbook holds one
     source, and only deliveries that say the same of all their rows: what they say is said again when it comes back.
-    Several workbooks are numbered. Raises NotExportable.
+    Several workbooks are told apart by source and first delivery in their names. Raises NotExportable.
     """
     written: list[tuple[Source, list[_Row], dict[int, Any]]] = []
     for source_id in load_sources():
@@ -391,12 +391,14 @@ def export(
             written += [(one, bundle, about) for bundle in bundles.values()]
     if not written:
         raise NotExportable("Nothing is held back there; see: baotu quarantine list")
-    return [
-        _write(
-            out if len(written) == 1 else out.with_name(f"{out.stem}_{one.id}_{number}{out.suffix}"), one, rows, about
-        )
-        for number, (one, rows, about) in enumerate(written, 1)
-    ]
+    paths: dict[Path, None] = {}
+    for one, rows, _ in written:
+        path, number = out if len(written) == 1 else out.with_stem(f"{out.stem}_{one.id}_{rows[0].delivery_id}"), 1
+        while path in paths:  # parts of one delivery that say different things
+            number += 1
+            path = out.with_stem(f"{out.stem}_{one.id}_{rows[0].delivery_id}-{number}")
+        paths[path] = None
+    return [_write(path, *one) for path, one in zip(paths, written, strict=True)]
 
 
 def _affected(
@@ -410,7 +412,7 @@ def _affected(
             f" where {_FILTER} and delivery.status in ('accepted', 'rejected')"
             # Corrected, and wrong again: the newer row is the one to correct.
             " and not exists (select from pair inner join ops.delivery as newer on newer.delivery_id = pair.delivery_id"
-            " and newer.status = 'accepted' where pair.target_id = held.delivery_id and pair.target_no = held.row_no)"
+            " and newer.status in ('accepted', 'rejected') where pair.target_id = held.delivery_id and pair.target_no = held.row_no)"
         ).format(_pairs(source.id)),
         parameters,
     ).fetchall()

@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 
 #: Of these a reading may end otherwise. What a person took back stays so.
 STATUSES = ("accepted", "rejected", "refused")
+EXTRA, ABSENT = "extra", "-"
 #: Columns of staging that say where a row stands, not what it says.
 _PLACE = frozenset({"delivery_id", "row_no", "part", "file_row", "item_no", "origin_id"})
 
@@ -33,8 +34,8 @@ class Difference:
     rows_read: tuple[int | None, int | None]
     #: Why it would be refused or rejected, in both languages.
     reasons: tuple[tuple[str, str], ...] = ()
-    #: (part, header, column before, column after); None: kept in extra, or not there.
-    headers: tuple[tuple[str, str, str | None, str | None], ...] = ()
+    #: (part, header, column before, column after); EXTRA: kept as an unknown column, ABSENT: not there or not read.
+    headers: tuple[tuple[str, str, str, str], ...] = ()
     #: Rule → rows held back before and after; None where rows are not counted.
     rules: dict[str, tuple[int | None, int | None]] = field(default_factory=dict)
     #: Column of staging → typed rows (items) whose value differs.
@@ -60,7 +61,7 @@ class Difference:
         yield f"[{self.delivery_id}] {self.file_name}: {_change(*self.status)}, rows read {_change(*self.rows_read)}"
         for part, header, before, after in self.headers:
             place = f"{part}: " if part else ""
-            yield f"    header {place}{header!r}: {_change(before or 'extra', after or 'extra')}"
+            yield f"    header {place}{header!r}: {_change(before, after)}"
         for rule, (held, would_be) in self.rules.items():
             yield f"    {rule}: rows held back {_change(*('all' if n is None else n for n in (held, would_be)))}"
         if self.only_before or self.only_after:
@@ -73,6 +74,7 @@ class Difference:
 
 
 def _change(before: object, after: object) -> str:
+    before, after = (ABSENT if value is None else value for value in (before, after))
     return f"{after}" if before == after else f"{before} → {after}"
 
 
@@ -246,19 +248,22 @@ def _difference(
     )
 
 
-def _headers(meta: dict[str, Any], landed: landing.Landed) -> Iterable[tuple[str, str, str | None, str | None]]:
+def _headers(meta: dict[str, Any], landed: landing.Landed) -> Iterable[tuple[str, str, str, str]]:
     before = {
-        (described["part"], header): column
+        (described["part"], header): column or EXTRA
         for described in meta.get("file", {}).get("parts", [])
         for header, column in described["columns"].items()
     }
     after = {
-        (part, header): column for part, table in (landed.mapping or {}).items() for header, column in table.items()
+        (part, header): column or EXTRA
+        for part, table in (landed.mapping or {}).items()
+        for header, column in table.items()
     }
     if after:
         for part, header in dict.fromkeys([*before, *after]):
-            if before.get((part, header)) != after.get((part, header)):
-                yield part, header, before.get((part, header)), after.get((part, header))
+            was, would_be = (found.get((part, header), ABSENT) for found in (before, after))
+            if was != would_be:
+                yield part, header, was, would_be
 
 
 def _typed(connection: psycopg.Connection, source: Source, before: int, after: int) -> tuple[dict[str, int], int, int]:
