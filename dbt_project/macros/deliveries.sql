@@ -52,6 +52,13 @@
     one transaction: that alone leaves nothing behind when a key's only delivery is withdrawn. -#}
 {% macro touched_keys(source, key) -%}
     select distinct {{ key }} from {{ ref('stg_' ~ source) }} where delivery_id = any({{ touched_deliveries(source) }})
+    union
+    {#- A row that corrects another may say another key: the old one changes with it. #}
+    select staged.{{ key }}
+    from {{ ref('stg_' ~ source) }} as staged
+    inner join ops.build_correction as correction
+        on staged.delivery_id = correction.delivery_id and staged.row_no = correction.row_no
+    where correction.is_touched and correction.build_id = {{ running_build() }}
 {%- endmacro %}
 
 {% macro forget_touched_keys(source, key) -%}
@@ -63,6 +70,12 @@
 
 {% macro only_touched_keys(source, key) -%}
     {%- if is_incremental() %} and {{ key }} in ({{ touched_keys(source, key) }}) {%- endif -%}
+{%- endmacro %}
+
+{#- Rows that rows of later deliveries stand for, by the numbers of our export: from that day on they say nothing. -#}
+{% macro corrected_rows() -%}
+    select delivery_id, row_no, corrected_on from ops.build_correction
+    where corrected_on is not null and build_id = {{ running_build() }}
 {%- endmacro %}
 
 {#- Rows of the running build that are held back. -#}

@@ -23,7 +23,7 @@ def _say(message: str) -> None:
 def _expected_errors() -> tuple[type[BaseException], ...]:
     import psycopg
 
-    from baotu import dbt, deliveries, embedded, gate, publish, services, trace, warehouse
+    from baotu import dbt, deliveries, embedded, gate, publish, quarantine, services, trace, warehouse
     from baotu.sources import SourceError
 
     return (
@@ -31,6 +31,7 @@ def _expected_errors() -> tuple[type[BaseException], ...]:
         services.ServiceError,
         embedded.ServerError,
         deliveries.NotPossible,
+        quarantine.NotExportable,
         publish.BuildFailed,
         gate.BrokenRule,
         dbt.DbtError,
@@ -172,7 +173,7 @@ def service(name: str, check: bool) -> None:
 @_clear
 def status() -> None:
     """What runs, what is published, what waits."""
-    from baotu import publish, services
+    from baotu import publish, replay, services
     from baotu.warehouse import connect
 
     for service in services.status():
@@ -192,6 +193,10 @@ def status() -> None:
             "select source, status, count(*) from ops.delivery where status <> 'dry_run' group by 1, 2 order by 1, 2"
         ):
             click.echo(f"{source:<22} {found:<10} {count}")
+        for source, found, count in replay.outdated(connection):
+            click.echo(
+                f"{source:<22} {found:<10} {count} by older rules: baotu quarantine replay --source {source} --dry-run"
+            )
 
 
 @main.command()
@@ -245,11 +250,15 @@ def run_dag(dag_id: str, conf: str) -> None:
         parsed = json.loads(conf)
     except json.JSONDecodeError as error:
         raise click.BadParameter(f"not JSON: {error}", param_hint="--conf") from error
-    if parsed:
-        # Airflow takes unknown keys in silence; no DAG of ours has any yet.
-        raise click.BadParameter(f"{dag_id} knows no keys, found {', '.join(parsed)}", param_hint="--conf")
+    if not isinstance(parsed, dict):
+        raise click.BadParameter(f"found {type(parsed).__name__}, expected an object", param_hint="--conf")
     with services.airflow_api() as api:
         api.wait_for_dag(dag_id)
+        # Airflow takes unknown keys in silence.
+        known = api.params(dag_id) if parsed else []
+        if unknown := [key for key in parsed if key not in known]:
+            expected = f"expected {', '.join(known)}" if known else f"{dag_id} knows no keys"
+            raise click.BadParameter(f"found {', '.join(unknown)}, {expected}", param_hint="--conf")
         run = (dag_id, api.trigger(dag_id, parsed))
         state = demonstration.follow(api, [run], _say)[run]
     sys.exit(0 if state == "success" else 1)
@@ -303,7 +312,7 @@ def load(source_id: str, paths: tuple[Path, ...], given: dict[str, Any], dry_run
             click.echo(f"{name}: {found} as delivery {landed.delivery_id}{rows}")
             _show_reasons(landed.notes, verdict)
             ok &= found in ("accepted", "known", "landed", "withdrawn")
-        _say("Readers see it after the next build: baotu build")
+        _next_build(*(landed.delivery_id for landed in landed_files))
     sys.exit(0 if ok else 1)
 
 
@@ -315,15 +324,20 @@ def _show_reasons(notes: Sequence[tuple[str, str, str]], verdict: Any) -> None:
 
 
 def _show_dry_run(path: Path, landed: Any, verdict: Any) -> bool:
+    from baotu.sources import NOTE_HEADERS
+
     click.echo(f"{path.name}: {verdict.status if verdict else landed.status} (dry run, nothing is kept)")
     for part, headers in (landed.mapping or {}).items():
         click.echo(f"  {part or 'table'}")
         for header, column in headers.items():
-            click.echo(f"    {header!r:<40} → {column or 'extra (unknown column)'}")
+            means = "our own note, left out" if header in NOTE_HEADERS else column or "extra (unknown column)"
+            click.echo(f"    {header!r:<40} → {means}")
     if verdict is not None:
         click.echo(f"  {verdict.rows_read} rows, {verdict.rows_quarantined} would be quarantined")
         for rule, rows in verdict.rules.items():
             click.echo(f"    {rule}: {rows if rows is not None else 'whole delivery'}")
+        for rule, rows in verdict.remarks.items():
+            click.echo(f"    {rule}: {rows} (info, they count)")
     _show_reasons(landed.notes, verdict)
     return verdict is not None and verdict.status == "accepted"
 
@@ -464,29 +478,40 @@ def show_delivery(delivery_id: int) -> None:
 
 def _act(delivery_id: int, action: str, reason: str) -> None:
     from baotu import deliveries as acts
-    from baotu import services
 
     decided = acts.retry(delivery_id, reason) if action == "retry" else acts.decide(delivery_id, action, reason)
+    _show_decided(decided)
+    got_through = action != "retry" or decided.status in ("accepted", "withdrawn")
+    if got_through:
+        _next_build(decided.delivery_id)
+    sys.exit(0 if got_through else 1)
+
+
+def _show_decided(decided: Any) -> None:
     click.echo(f"delivery {decided.delivery_id}: {decided.status}")
     for line in decided.reasons:
         click.echo(f"    {line}")
-    _say(f"Readers see it after the next build{_wake(services, decided.delivery_id)}")
-    sys.exit(0 if decided.status in ("accepted", "rejected", "withdrawn") or action != "retry" else 1)
 
 
-def _wake(services: Any, delivery_id: int) -> str:
-    """Wake build_marts where Airflow runs; else say how to build."""
+def _next_build(*delivery_ids: int) -> None:
+    """Wake build_marts where Airflow runs, else say how to build; nothing where no build is due."""
+    from baotu import publish, services
     from baotu.warehouse import connect
 
     with connect() as connection:
-        row = connection.execute("select source from ops.delivery where delivery_id = %s", (delivery_id,)).fetchone()
-    assert row is not None
+        if not publish.is_due(connection):
+            return
+        woken = connection.execute(
+            "select distinct source from ops.delivery where delivery_id = any(%s)", (list(delivery_ids),)
+        ).fetchall()
+    how = ", which Airflow begins now"
     try:
         with services.airflow_api() as api:
-            api.send_asset_event(row[0])
-        return ", which Airflow begins now"
+            for (source,) in woken:
+                api.send_asset_event(source)
     except services.ServiceError:
-        return ": baotu build"
+        how = ": baotu build"
+    _say(f"Readers see it after the next build{how}")
 
 
 def _decision(name: str, text: str) -> None:
@@ -506,34 +531,160 @@ _decision("withdraw", "Take a delivery back, as its sender asks.")
 
 @main.group()
 def quarantine() -> None:
-    """Rows that are held back."""
+    """Rows that are held back: see them, have them corrected, let them count, read them again."""
+
+
+def _chosen_by(command: Callable[..., None]) -> Callable[..., None]:
+    """The filters of every quarantine command."""
+    command = click.option("--rule", help="Only what this rule holds back.")(command)
+    command = click.option("--delivery", "delivery_id", type=int, help="Only this delivery.")(command)
+    return click.option("--source", "source_id", help="Only this source.")(command)
 
 
 @quarantine.command("list")
-@click.option("--delivery", "delivery_id", type=int)
-@click.option("--rule")
-@click.option("--limit", default=200, show_default=True)
+@_chosen_by
+@click.option("--rows", "single", is_flag=True, help="Each row's place; no cell values.")
+@click.option("--limit", default=200, show_default=True, help="At most so many rows.")
 @_clear
-def list_quarantine(delivery_id: int | None, rule: str | None, limit: int) -> None:
-    """Where each row stands and what is wrong with it; no cell values."""
-    from baotu.sources import load_sources
+def list_quarantine(source_id: str | None, delivery_id: int | None, rule: str | None, single: bool, limit: int) -> None:
+    """What is held back, by source, rule and file, in Chinese and English."""
+    from itertools import groupby
+
+    from baotu import quarantine as held
+    from baotu.sources import load_source
     from baotu.warehouse import connect
 
     with connect() as connection:
-        for source in load_sources():
-            for row in connection.execute(
-                f"select held.delivery_id, regexp_replace(delivery.file_uri, '^.*/', ''), raw_row.part,"
-                f" raw_row.file_row, held.column_name, held.rule, held.detail_zh, held.detail_en from quarantine.row as held"
-                f" inner join ops.delivery as delivery using (delivery_id)"
-                f" inner join raw.{source} as raw_row on raw_row.delivery_id = held.delivery_id"
-                f" and raw_row.row_no = held.row_no where held.source = %(source)s and held.resolved_at is null"
-                f" and (%(delivery)s::bigint is null or held.delivery_id = %(delivery)s)"
-                f" and (%(rule)s::text is null or held.rule = %(rule)s) order by 1, 4, 6 limit %(limit)s",
-                {"source": source, "delivery": delivery_id, "rule": rule, "limit": limit},
-            ):
-                number, name, part, file_row, column, code, zh, en = row
-                place = f"{name}{f' [{part}]' if part else ''} 第 {file_row} 行 row {file_row}"
-                click.echo(f"[{number}] {place} · {column or '-'} · {code}\n    {zh}\n    {en}")
+        groups = held.groups(connection, source=source_id, delivery_id=delivery_id, rule=rule)
+        places = (
+            held.places(connection, source=source_id, delivery_id=delivery_id, rule=rule, limit=limit) if single else []
+        )
+    if single:
+        for place in places:
+            where = f"{place.file_name}{f' [{place.part}]' if place.part else ''} 第 {place.file_row} 行 row {place.file_row}"
+            click.echo(f"[{place.delivery_id}/{place.row_no}] {where} · {place.column or '-'} · {place.rule}")
+            click.echo(f"    {place.zh}\n    {place.en}")
+        if len(places) == limit:
+            _say(f"… only the first {limit}; more with --limit")
+        return
+    for (source, code), members in groupby(groups, key=lambda group: (group.source, group.rule)):
+        lines = list(members)
+        named = load_source(source)
+        total = sum(line.rows for line in lines)
+        click.echo(f"{source} {named.label_zh} · {code} ({lines[0].severity}) · {total} 行 rows")
+        click.echo(f"    {lines[0].zh}\n    {lines[0].en}")
+        for line in lines:
+            click.echo(f"    [{line.delivery_id}] {line.file_name} · {line.status} · {line.rows} 行 rows")
+    if not groups:
+        click.echo("没有被隔离的行 nothing is held back")
+
+
+@quarantine.command("export")
+@_chosen_by
+@click.option("--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="FILE.xlsx")
+@_clear
+def export_quarantine(source_id: str | None, delivery_id: int | None, rule: str | None, out: Path) -> None:
+    """Write the rows as a workbook that their sender corrects: as sent, the reason beside each wrong cell."""
+    from baotu import quarantine as held
+    from baotu.sources import load_source
+    from baotu.warehouse import connect
+
+    if out.suffix.lower() != ".xlsx":
+        raise click.BadParameter(f"found {out.name}, expected a name that ends in .xlsx", param_hint="--out")
+    if source_id is not None:
+        load_source(source_id)
+    with connect() as connection:
+        written = held.export(connection, out, source=source_id, delivery_id=delivery_id, rule=rule)
+    for book in written:
+        numbers = ", ".join(map(str, book.deliveries))
+        click.echo(
+            f"{book.path}: {book.source}, 交付 deliveries {numbers}: {book.rows} 行 rows, 其中隔离 held back"
+            f" {book.quarantined}"
+        )
+        if book.left_out:
+            click.echo(
+                f"    {book.left_out} 行有超过 32,767 字符的单元格,工作簿放不下:请在原文件中改正\n"
+                f"    {book.left_out} rows have a cell too long for a workbook: correct them in the file as delivered"
+            )
+        click.echo(f"    改正后 when it is corrected: baotu load {book.source} FILE")
+
+
+def _row_numbers(_context: click.Context, _option: click.Parameter, text: str | None) -> list[int] | None:
+    """`3,7-9`"""
+    if text is None:
+        return None
+    found: list[int] = []
+    for piece in text.split(","):
+        first, dash, last = piece.strip().partition("-")
+        if not first.isdigit() or (dash and (not last.isdigit() or int(last) < int(first))):
+            raise click.BadParameter(f"found {piece!r}, expected row numbers such as 3,7-9")
+        found += range(int(first), int(last or first) + 1)
+    return found
+
+
+@quarantine.command("accept")
+@click.option("--delivery", "delivery_id", type=int, required=True)
+@click.option("--rule", help="Only what this rule holds back; a row that fails another stays.")
+@click.option("--rows", callback=_row_numbers, help="Only these rows: 3,7-9 (the second number in list --rows).")
+@click.option("--reason", required=True, help="Kept with who and when.")
+@_clear
+def accept_quarantine(delivery_id: int, rule: str | None, rows: list[int] | None, reason: str) -> None:
+    """Let rows count as they are, in this and every later reading of their file."""
+    from baotu import deliveries as acts
+
+    done = acts.readmit(delivery_id, reason, rule=rule, rows=rows)
+    click.echo(f"delivery {delivery_id}: {len(done.rows)} rows readmitted, {done.rows_quarantined} stay held back")
+    if done.still_held:
+        click.echo(
+            f"    {len(done.still_held)} of the chosen rows fail another rule and stay: baotu quarantine list --rows"
+        )
+    click.echo(
+        "    What could not be read stays missing: a sample without a readable result is not judged (no_result),"
+    )
+    click.echo("    and leaves the worst case, which counts held-back samples as failed.")
+    if done.status != "accepted":
+        click.echo(
+            f"    The delivery itself is {done.status}: its rows count once it is accepted (baotu deliveries accept)"
+        )
+    else:
+        _next_build(delivery_id)
+
+
+@quarantine.command("replay")
+@click.option("--source", "source_id", help="Only this source; its deliveries with something to gain.")
+@click.option("--delivery", "delivery_ids", type=int, multiple=True, help="These deliveries; may be repeated.")
+@click.option("--rule", help="Deliveries of which this rule holds rows back.")
+@click.option("--status", "statuses", multiple=True, help="All that are accepted, rejected or refused.")
+@click.option("--dry-run", is_flag=True, help="Show what would differ; keep nothing.")
+@click.option("--reason", help="Kept with who and when.")
+@_clear
+def replay_quarantine(
+    source_id: str | None,
+    delivery_ids: tuple[int, ...],
+    rule: str | None,
+    statuses: tuple[str, ...],
+    dry_run: bool,
+    reason: str | None,
+) -> None:
+    """Read archived files again with today's YAML, seeds, rules and code. What they replace counts until the verdict."""
+    from baotu import replay
+    from baotu.warehouse import connect
+
+    if not dry_run and not reason:
+        raise click.UsageError("--reason is needed, or --dry-run")
+    with connect() as connection:
+        chosen = replay.choose(connection, source=source_id, delivery_ids=delivery_ids, rule=rule, statuses=statuses)
+    if dry_run:
+        for found in replay.dry_run(chosen):
+            for line in found.text():
+                click.echo(line)
+        return
+    done = replay.replay(chosen, reason or "")
+    for decided in done:
+        _show_decided(decided)
+    if any(decided.status == "accepted" for decided in done):
+        _next_build(*(decided.delivery_id for decided in done))
+    sys.exit(0 if all(decided.status in ("accepted", "withdrawn") for decided in done) else 1)
 
 
 @main.command()

@@ -17,8 +17,9 @@ import psycopg
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
-from baotu import alerts, dbt
+from baotu import alerts, dbt, quarantine
 from baotu.sources import Source
+from baotu.versions import rules_version
 from baotu.warehouse import connect, source_lock, warehouse_url
 
 log = logging.getLogger(__name__)
@@ -46,7 +47,10 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a run decided about one delivery. `rules`: failed rule → rows, or None where rows are not counted."""
+    """What a run decided about one delivery.
+
+    `rules`: failed rule → rows, or None where rows are not counted; `remarks`: the same of rules that only inform.
+    """
 
     delivery_id: int
     file_uri: str
@@ -55,21 +59,24 @@ class Verdict:
     rows_quarantined: int
     rules: dict[str, int | None]
     reasons: tuple[dict[str, str], ...]
+    remarks: dict[str, int]
 
 
-def validate(source: Source, *, dag_run_id: str | None = None, dry_run_of: int | None = None) -> list[Verdict]:
-    """Judge all landed deliveries of a source (or one dry run) and return their verdicts.
+def validate(source: Source, *, dag_run_id: str | None = None) -> list[Verdict]:
+    """Judge all landed deliveries of a source and return their verdicts.
 
     Raises BrokenRule, or dbt.DbtError when staging fails; then nothing was decided and a rerun starts afresh.
     """
     with source_lock(source.id):
-        return validate_locked(source, dag_run_id=dag_run_id, dry_run_of=dry_run_of)
+        return validate_locked(source, dag_run_id=dag_run_id)
 
 
-def validate_locked(source: Source, *, dag_run_id: str | None = None, dry_run_of: int | None = None) -> list[Verdict]:
-    """`validate` for a caller that holds the source's lock."""
+def validate_locked(
+    source: Source, *, dag_run_id: str | None = None, dry_run_of: Sequence[int] | None = None
+) -> list[Verdict]:
+    """`validate` for a caller that holds the source's lock; with `dry_run_of`, of these dry runs instead."""
     with connect() as connection:
-        wanted = "status = 'landed'" if dry_run_of is None else f"delivery_id = {int(dry_run_of)}"
+        wanted = "status = 'landed'" if dry_run_of is None else "status = 'dry_run' and delivery_id = any(%s)"
         with connection.transaction():
             # What a killed run left open is over: this one holds the lock.
             connection.execute(
@@ -81,7 +88,7 @@ def validate_locked(source: Source, *, dag_run_id: str | None = None, dry_run_of
                 for delivery_id, file_uri, rows_read in connection.execute(
                     f"select delivery_id, file_uri, rows_read from ops.delivery where source = %s and {wanted}"
                     " and rows_read is not null order by delivery_id",
-                    (source.id,),
+                    (source.id,) if dry_run_of is None else (source.id, list(dry_run_of)),
                 )
             ]
             if not pending:
@@ -118,6 +125,7 @@ def validate_locked(source: Source, *, dag_run_id: str | None = None, dry_run_of
                 _quarantine(connection, source, row_outcomes, verdicts)
                 for verdict in verdicts:
                     _decide(connection, source, verdict, dag_run_id)
+                quarantine.settle(connection, source.id)
             connection.execute(
                 "update ops.validation_run set finished_at = now() where validation_run_id = %s", (run_id,)
             )
@@ -213,9 +221,10 @@ def _collect_failing(connection: psycopg.Connection, source: Source, outcomes: S
     table = sql.Identifier("audit", f"{source.id}_failing")
     connection.execute(sql.SQL("drop table if exists {}").format(table))
     connection.execute(
-        sql.SQL("create unlogged table {} (rule text, delivery_id bigint, row_no bigint, item_no smallint)").format(
-            table
-        )
+        sql.SQL(
+            "create unlogged table {} (rule text, delivery_id bigint, row_no bigint, item_no smallint,"
+            " admitted_by text)"
+        ).format(table)
     )
     for outcome in outcomes:
         if outcome.failed == 0:
@@ -235,6 +244,19 @@ def _collect_failing(connection: psycopg.Connection, source: Source, outcomes: S
                 f"Rule {outcome.rule}: Great Expectations counted {outcome.failed} failing rows, its query returns"
                 f" {inserted}; nothing was decided"
             )
+    # A row that a person readmitted stays so in every reading of its file; the rule's count says that it fails.
+    connection.execute(
+        sql.SQL(
+            "update {failing} as failing set admitted_by = line.resolved_by from quarantine.row as line"
+            " inner join ops.delivery as decided using (delivery_id) inner join ops.delivery as judged"
+            " on judged.origin_id = decided.origin_id and judged.delivery_id <> decided.delivery_id"
+            " inner join {raw} as was on was.delivery_id = line.delivery_id and was.row_no = line.row_no"
+            " inner join {raw} as now on now.delivery_id = judged.delivery_id and now.part = was.part"
+            " and now.file_row = was.file_row"
+            " where line.source = {source} and line.resolution = 'accepted' and line.rule = failing.rule"
+            " and failing.delivery_id = judged.delivery_id and failing.row_no = now.row_no"
+        ).format(failing=table, raw=sql.Identifier("raw", source.id), source=sql.Literal(source.id))
+    )
     connection.execute(sql.SQL("analyze {}").format(table))
 
 
@@ -285,16 +307,26 @@ def _judge(
     failing = sql.Identifier("audit", f"{source.id}_failing")
     by_rule: dict[str, int] = dict(
         connection.execute(
-            sql.SQL("select rule, count(distinct row_no) from {} where delivery_id = %s group by rule").format(failing),
+            sql.SQL(
+                "select rule, count(distinct row_no) from {} where delivery_id = %s and admitted_by is null group by rule"
+            ).format(failing),
             (delivery_id,),
         ).fetchall()
     )
     held_back = [o.rule for o in row_outcomes if o.severity != "info"]
-    quarantined_row = connection.execute(
-        sql.SQL("select count(distinct row_no) from {} where delivery_id = %s and rule = any(%s)").format(failing),
-        (delivery_id, held_back),
+    # Rows that correct rows of ours are few and were wrong before: they say nothing about the delivery as a whole.
+    counted = connection.execute(
+        sql.SQL(
+            "select count(distinct failing.row_no), count(distinct failing.row_no) filter (where note.row_no is null),"
+            " (select count(*) from ops.correction where delivery_id = %(id)s)"
+            " from {} as failing left join ops.correction as note using (delivery_id, row_no)"
+            " where failing.delivery_id = %(id)s and failing.rule = any(%(rules)s) and failing.admitted_by is null"
+        ).format(failing),
+        {"id": delivery_id, "rules": held_back},
     ).fetchone()
-    quarantined: int = quarantined_row[0] if quarantined_row else 0
+    assert counted is not None
+    quarantined, quarantined_first, corrections = counted
+    rows_first = rows_read - corrections
     rules: dict[str, int | None] = {rule: rows for rule, rows in by_rule.items() if rule in held_back}
     reasons = []
     for outcome in delivery_outcomes:
@@ -307,13 +339,13 @@ def _judge(
             reasons.append(
                 {"code": outcome.rule, "zh": f"{outcome.zh}({rows} 行)", "en": f"{outcome.en} ({rows} rows)"}
             )
-    if rows_read and quarantined > source.max_quarantined_share * rows_read:
-        share, limit = 100 * quarantined / rows_read, 100 * source.max_quarantined_share
+    if rows_first and quarantined_first > source.max_quarantined_share * rows_first:
+        share, limit = 100 * quarantined_first / rows_first, 100 * source.max_quarantined_share
         reasons.append(
             {
                 "code": "max_quarantined_share",
-                "zh": f"{rows_read} 行中有 {quarantined} 行未通过校验({share:.1f}%),超过上限 {limit:g}%",
-                "en": f"{quarantined} of {rows_read} rows failed validation ({share:.1f}%), more than {limit:g}%",
+                "zh": f"{rows_first} 行中有 {quarantined_first} 行未通过校验({share:.1f}%),超过上限 {limit:g}%",
+                "en": f"{quarantined_first} of {rows_first} rows failed validation ({share:.1f}%), more than {limit:g}%",
             }
         )
         reasons += [
@@ -332,7 +364,8 @@ def _judge(
     if standing is not None:
         status = {"accept": "accepted", "reject": "rejected", "withdraw": "withdrawn"}[standing[0]]
         reasons.append({"code": "decision", "zh": f"人工决定:{standing[1]}", "en": f"a person decided: {standing[1]}"})
-    return Verdict(delivery_id, file_uri, status, rows_read, quarantined, rules, tuple(reasons))
+    remarks = {rule: rows for rule, rows in by_rule.items() if rule not in held_back}
+    return Verdict(delivery_id, file_uri, status, rows_read, quarantined, rules, tuple(reasons), remarks)
 
 
 def _record_checks(
@@ -387,7 +420,9 @@ def _quarantine(
             connection.execute(
                 sql.SQL(
                     "insert into quarantine.row (delivery_id, source, row_no, rule, severity, column_name, detail_zh,"
-                    " detail_en) select distinct delivery_id, %s, row_no, rule, %s, %s, %s, %s from {} where rule = %s"
+                    " detail_en, resolved_at, resolved_by, resolution) select distinct delivery_id, %s, row_no, rule, %s,"
+                    " %s, %s, %s, case when admitted_by is not null then now() end, admitted_by,"
+                    " case when admitted_by is not null then 'accepted' end from {} where rule = %s"
                 ).format(sql.Identifier("audit", f"{source.id}_failing")),
                 (source.id, outcome.severity, outcome.column, outcome.zh, outcome.en, outcome.rule),
             )
@@ -397,12 +432,13 @@ def _decide(connection: psycopg.Connection, source: Source, verdict: Verdict, da
     """Flip the delivery, and what it replaces, in the caller's transaction; open and resolve alerts beside it."""
     connection.execute(
         "update ops.delivery set status = %s, status_reason = %s, rows_quarantined = %s, rows_accepted = %s,"
-        " validated_at = now() where delivery_id = %s",
+        " validated_at = now(), rules_version = %s where delivery_id = %s",
         (
             verdict.status,
             Jsonb(list(verdict.reasons)) if verdict.reasons else None,
             verdict.rows_quarantined,
             verdict.rows_read - verdict.rows_quarantined,
+            rules_version(source),
             verdict.delivery_id,
         ),
     )

@@ -97,21 +97,21 @@ def dry_run(source: Source, path: Path, given: Mapping[str, Any]) -> tuple[landi
     # Under the lock all the way: another one of the same source would forget this one in its middle.
     with source_lock(source.id):
         with connect() as connection:
-            _forget_dry_runs(connection, source)
+            forget_dry_runs(connection, source)
             landed = landing.load(connection, source, [landing.local_file(path)], given=given, dry_run=True)
         if not landed:
             raise landing.FileChanged(f"{path.name} changed while it was read; try again when it is whole")
         try:
             judged = landed[0].status == "dry_run"
-            verdicts = gate.validate_locked(source, dry_run_of=landed[0].delivery_id) if judged else []
+            verdicts = gate.validate_locked(source, dry_run_of=[landed[0].delivery_id]) if judged else []
             return landed[0], verdicts[0] if verdicts else None
         finally:
             with connect() as connection:
-                _forget_dry_runs(connection, source)
+                forget_dry_runs(connection, source)
 
 
-def _forget_dry_runs(connection: Any, source: Source) -> None:
-    """The caller holds the source's lock."""
+def forget_dry_runs(connection: Any, source: Source) -> None:
+    """Delete what dry runs left, those that a crash ended too. The caller holds the source's lock."""
     with connection.transaction():
         ids = [
             row[0]

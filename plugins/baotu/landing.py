@@ -19,11 +19,13 @@ from fsspec import AbstractFileSystem
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
-from baotu import alerts
+from baotu import alerts, quarantine
+from baotu.exports import unescape
 from baotu.periods import parse_period
 from baotu.readers import Reading, Refused, read
 from baotu.settings import settings
-from baotu.sources import Source
+from baotu.sources import CORRECTS_DELIVERY, Source
+from baotu.versions import rules_version
 from baotu.warehouse import RAW_KEYS, ensure_raw
 
 log = logging.getLogger(__name__)
@@ -256,7 +258,12 @@ def _take(
 
 
 def reread(
-    connection: psycopg.Connection, source: Source, delivery_id: int, *, dag_run_id: str | None = None
+    connection: psycopg.Connection,
+    source: Source,
+    delivery_id: int,
+    *,
+    dag_run_id: str | None = None,
+    dry_run: bool = False,
 ) -> Landed:
     """Read the archived bytes again with today's source YAML and code, as a new delivery of the same origin.
 
@@ -279,6 +286,7 @@ def reread(
         given=given,
         replaces=known,
         dag_run_id=dag_run_id,
+        dry_run=dry_run,
     )
 
 
@@ -295,7 +303,14 @@ def _read_into_raw(
     sighted_as: _Candidate | None = None,
 ) -> Landed:
     """Ledger line first (a second loader of the same bytes waits there), then the rows, in one transaction."""
-    today = datetime.now(SHANGHAI).date()
+    arrived_on = datetime.now(SHANGHAI).date()
+    if replaces:
+        # A file without a date is known since it first came, however often it is read.
+        first = connection.execute(
+            "select (landed_at at time zone 'Asia/Shanghai')::date from ops.delivery where delivery_id = %s",
+            (replaces["origin_id"],),
+        ).fetchone()
+        arrived_on = first[0] if first else arrived_on
     row = connection.execute("select nextval(pg_get_serial_sequence('ops.delivery', 'delivery_id'))").fetchone()
     assert row is not None
     delivery_id: int = row[0]
@@ -315,7 +330,7 @@ def _read_into_raw(
             archived.size,
             Jsonb(given),
             "dry_run" if dry_run else "landed",
-            today,
+            arrived_on,
             dag_run_id,
         ),
     ).rowcount
@@ -335,11 +350,16 @@ def _read_into_raw(
         with connection.transaction():
             reading = read(archived.path, file_name, source, given["sidecar"] | given["set"])
             rows_read = _copy(connection, source, delivery_id, reading)
+            corrected = (
+                quarantine.record(connection, source, delivery_id)
+                if CORRECTS_DELIVERY in reading.columns
+                else quarantine.Corrected(0, 0)
+            )
     except Refused as refusal:
         reason = [{"code": refusal.code, "zh": refusal.zh, "en": refusal.en}]
         connection.execute(
-            "update ops.delivery set status = %s, status_reason = %s where delivery_id = %s",
-            ("dry_run" if dry_run else "refused", Jsonb(reason), delivery_id),
+            "update ops.delivery set status = %s, status_reason = %s, rules_version = %s where delivery_id = %s",
+            ("dry_run" if dry_run else "refused", Jsonb(reason), rules_version(source), delivery_id),
         )
         if not dry_run:
             _supersede_failed(connection, replaces)
@@ -350,7 +370,14 @@ def _read_into_raw(
                 ),
             )
         return Landed(file_uri, delivery_id, "refused", None, ((refusal.code, refusal.zh, refusal.en),))
-    issued_on, basis = _issued_on(reading, given, today)
+    issued_on, basis = _issued_on(reading, given, arrived_on)
+    if corrected.meta is not None:
+        # What sidecar and --set say of this file goes first, and what its layout seems to say last.
+        reading.meta |= {**corrected.meta, "corrected_deliveries": list(corrected.deliveries)}
+        reading.meta |= source.check_meta(given["sidecar"] | given["set"])
+        reading.counts |= {"corrections": corrected.rows}
+    if corrected.issued_on is not None and basis not in ("set", "sidecar"):
+        issued_on = max(issued_on, corrected.issued_on)
     period = parse_period(str(reading.meta["period"])) if "period" in reading.meta else None
     meta = reading.meta | {"present_columns": reading.columns, "counts": reading.counts}
     connection.execute(
@@ -367,7 +394,30 @@ def _read_into_raw(
         ),
     )
     status = "dry_run" if dry_run else "landed"
-    return Landed(file_uri, delivery_id, status, rows_read, (), reading.mapping)
+    return Landed(file_uri, delivery_id, status, rows_read, _about_corrections(corrected), reading.mapping)
+
+
+def _about_corrections(corrected: quarantine.Corrected) -> tuple[tuple[str, str, str], ...]:
+    notes = []
+    if corrected.rows:
+        which = ", ".join(map(str, corrected.deliveries))
+        notes.append(
+            (
+                "corrections",
+                f"{corrected.rows} 行更正交付 {which} 的行;该交付对全部行的说明(期间、抽检类型等)沿用。",
+                f"{corrected.rows} rows correct rows of delivery {which}; what that says of all its rows holds here too.",
+            )
+        )
+    if corrected.unknown:
+        notes.append(
+            (
+                "unknown_corrections",
+                f"{corrected.unknown} 行的原交付编号、原行号在本来源中不存在:按新行处理,不取代任何行。请核对是否改动了前两列。",
+                f"{corrected.unknown} rows name a row that this source does not have: taken as new rows that stand for"
+                " none. Check whether the first two columns were changed.",
+            )
+        )
+    return tuple(notes)
 
 
 def _copy(connection: psycopg.Connection, source: Source, delivery_id: int, reading: Reading) -> int:
@@ -376,17 +426,30 @@ def _copy(connection: psycopg.Connection, source: Source, delivery_id: int, read
         sql.Identifier("raw", source.id), sql.SQL(", ").join(map(sql.Identifier, columns))
     )
     row_no = 0
+    is_ours = CORRECTS_DELIVERY in reading.columns
     with connection.cursor() as cursor, cursor.copy(statement) as copy:
         for row_no, row in enumerate(reading.rows(), start=1):
-            extra = json.dumps(row.extra, ensure_ascii=False) if row.extra else None
-            copy.write_row((delivery_id, row_no, row.part, row.file_row, *row.values, extra))
+            values, extra = row.values, row.extra
+            if is_ours:
+                values = [text and unescape(text) for text in values]
+                extra = {key: text and unescape(text) for key, text in extra.items()}
+            copy.write_row(
+                (
+                    delivery_id,
+                    row_no,
+                    row.part,
+                    row.file_row,
+                    *values,
+                    json.dumps(extra, ensure_ascii=False) if extra else None,
+                )
+            )
     return row_no
 
 
-def _issued_on(reading: Reading, given: Mapping[str, Any], today: date) -> tuple[date, str]:
+def _issued_on(reading: Reading, given: Mapping[str, Any], arrived_on: date) -> tuple[date, str]:
     found = reading.meta.get("issued_on")
     if found is None:
-        return today, "landing_date"
+        return arrived_on, "landing_date"
     if "issued_on" in given["set"]:
         basis = "set"
     elif "issued_on" in given["sidecar"]:

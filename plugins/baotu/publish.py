@@ -14,7 +14,7 @@ import psycopg
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
-from baotu import alerts, dbt, gate, report
+from baotu import alerts, dbt, gate, quarantine, report
 from baotu.landing import SHANGHAI
 from baotu.settings import settings
 from baotu.warehouse import build_lock, connect, grant_reader, has_reader
@@ -158,10 +158,10 @@ def _begin(connection: psycopg.Connection, dag_run_id: str | None) -> Build:
             " select distinct %s::bigint, quarantined.delivery_id, quarantined.row_no from quarantine.row as quarantined"
             " inner join ops.build_delivery as used on used.build_id = %s and used.is_accepted"
             " and used.delivery_id = quarantined.delivery_id"
-            " where quarantined.resolution is distinct from 'passed'"
-            " and quarantined.resolution is distinct from 'accepted'",
+            f" where {quarantine.HELD}",
             (build_id, build_id),
         )
+        quarantine.freeze(connection, build_id)
         # Older inputs have done their work: the last published builds and this one are enough to trace.
         connection.execute(
             "delete from ops.build_delivery where build_id < %s and build_id not in"
@@ -169,7 +169,8 @@ def _begin(connection: psycopg.Connection, dag_run_id: str | None) -> Build:
             (build_id,),
         )
         connection.execute("delete from ops.build_quarantine where build_id < %s", (build_id,))
-    connection.execute("analyze ops.build_delivery, ops.build_quarantine")
+        connection.execute("delete from ops.build_correction where build_id < %s", (build_id,))
+    connection.execute("analyze ops.build_delivery, ops.build_quarantine, ops.build_correction")
     return Build(build_id, "running", as_of_on, known_at_on)
 
 

@@ -809,6 +809,10 @@ class Client:
         body = {"logical_date": None, "conf": conf or {}}
         return str(self._call("POST", f"/api/v2/dags/{quote(dag_id)}/dagRuns", json=body)["dag_run_id"])
 
+    def params(self, dag_id: str) -> list[str]:
+        """The keys that a DAG's conf may have."""
+        return list(self._call("GET", f"/api/v2/dags/{quote(dag_id)}/details")["params"] or {})
+
     def run(self, dag_id: str, run_id: str) -> dict[str, Any]:
         """A run as Airflow reports it: `state`, `start_date`, `end_date`, `conf`, ..."""
         return self._call("GET", f"/api/v2/dags/{quote(dag_id)}/dagRuns/{quote(run_id, safe='')}")

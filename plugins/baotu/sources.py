@@ -48,6 +48,29 @@ RESERVED = frozenset({"delivery_id", "row_no", "part", "file_row", "extra"})
 
 #: How like an unknown header must be to be told of as a near miss, of how many headers, up to which length.
 _NEAR, _NEAR_HEADERS, _NEAR_LENGTH = 0.74, 200, 60
+#: What every source knows beside its own columns, because our workbooks of quarantined rows have them: which row a
+#: corrected one stands for; and what is said there for people only and never reaches raw.
+CORRECTS_DELIVERY, CORRECTS_ROW, QUARANTINE_NOTE = "corrects_delivery_id", "corrects_row_no", "quarantine_note"
+#: Headers of the columns for people, in their order; the last one stands right of each cell that is wrong.
+NOTE_HEADERS = ("原文件", "原工作表", "原文件行", "隔离状态", "多出的单元格", "隔离原因")
+EXPORT_COLUMNS: dict[str, dict[str, Any]] = {
+    CORRECTS_DELIVERY: {
+        "label_zh": "更正的交付编号",
+        "label_en": "Delivery of the row that this one corrects",
+        "aliases": ["原交付编号"],
+    },
+    CORRECTS_ROW: {
+        "label_zh": "更正的行号",
+        "label_en": "Number of the row that this one corrects",
+        "aliases": ["原行号"],
+    },
+    QUARANTINE_NOTE: {
+        "label_zh": "隔离说明",
+        "label_en": "Why the row is quarantined",
+        "aliases": list(NOTE_HEADERS),
+        "personal": "drop",
+    },
+}
 
 
 class SourceError(ValueError):
@@ -616,6 +639,8 @@ def read_source(path: Path) -> Source:
         raise SourceError(f"{shown}: found {type(data).__name__}, expected a mapping of keys")
     if "like" in data:
         data = _inherit(data, path, shown)
+    if isinstance(data.get("columns"), dict):
+        data["columns"] = data["columns"] | EXPORT_COLUMNS
     try:
         # By way of JSON, because strict validation takes JSON's lists for tuples but not Python's.
         source = Source.model_validate_json(json.dumps(data, default=str), strict=True)

@@ -49,6 +49,7 @@ def of_dag(dag):
         "max_active_runs": dag.max_active_runs,
         "condition": condition and type(condition).__name__,
         "assets": sorted(asset.name for asset in condition.objects) if condition else [],
+        "params": dag.params.dump(),
         "cron": dag.schedule if isinstance(dag.schedule, str) else None,
         "tasks": {task.task_id: of_task(task) for task in dag.tasks},
     }
@@ -126,6 +127,17 @@ def test_build_waits_for_any_source(dags: dict[str, Any]) -> None:
     build = dags["build_marts"]
     assert build["condition"] == "AssetAny"
     assert build["assets"] == SOURCES
+
+
+def test_a_replay_is_a_dry_run_unless_told(dags: dict[str, Any]) -> None:
+    dag = dags["replay_deliveries"]
+    assert dag["params"]["dry_run"] is True
+    assert set(dag["params"]) == {"source", "delivery_ids", "rule", "status", "dry_run", "reason"}
+    assert dag["cron"] is None and dag["assets"] == []
+    assert dag["tasks"]["replay"]["downstream"] == ["alert", "publishable"]
+    # By an alias: which sources were changed is known when it has run.
+    assert dag["tasks"]["publishable"]["outlets"] == ["replayed"]
+    assert all(not dag["params"] for name, dag in dags.items() if name != "replay_deliveries")
 
 
 @pytest.mark.parametrize("wanted", [INGESTS[0], "build_marts"])

@@ -698,7 +698,7 @@ def test_a_dry_run_leaves_nothing(warehouse: Installation, monkeypatch: pytest.M
     for file, moment in ((path, "_profile"), (known, "_slice"), (path, "_judge")):
         with monkeypatch.context() as patch:
             patch.setattr(gate, moment, killed)
-            patch.setattr(ingest, "_forget_dry_runs", lambda *_: None)
+            patch.setattr(ingest, "forget_dry_runs", lambda *_: None)
             with pytest.raises(Killed):
                 ingest.dry_run(source, file, {})
     assert "dry_run" in statuses(warehouse).values()

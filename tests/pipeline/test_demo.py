@@ -167,6 +167,29 @@ def test_the_whole_way_under_the_scheduler(installation: Installation) -> None:
         time.sleep(1)
     assert installation.food_2022() == (food["x"], food["n"])
 
+    # A replay by its DAG: a dry run that changes nothing, a key that it does not know, and one that wakes the build.
+    ledger = installation.ledger()
+    dry = installation.baotu("run", "replay_deliveries", "--conf", '{"source": "food_spot_checks"}')
+    assert dry.returncode == 0, dry.stderr
+    assert "replay_deliveries.publishable skipped" in dry.stderr
+    assert installation.ledger() == ledger
+    unknown = installation.baotu("run", "replay_deliveries", "--conf", '{"sauce": "food_spot_checks"}')
+    assert unknown.returncode == 2, unknown.stderr
+    assert "found sauce, expected" in unknown.stderr
+    assert "delivery_ids" in unknown.stderr
+    first = ledger[0][0]
+    conf = json.dumps({"delivery_ids": [first], "dry_run": False, "reason": "to see it"})
+    kept = installation.baotu("run", "replay_deliveries", "--conf", conf)
+    assert kept.returncode == 0, kept.stderr
+    applied = (
+        "select count(*) from ops.delivery inner join ops.applied_delivery using (delivery_id)"
+        f" where replaces_id = {first} and status = 'accepted'"
+    )
+    deadline = time.monotonic() + 240
+    while installation.query(applied) != [(1,)] and time.monotonic() < deadline:
+        time.sleep(1)
+    assert installation.query(applied) == [(1,)]
+
     down = installation.baotu("down")
     assert down.returncode == 0, down.stderr
     assert installation.processes() == []

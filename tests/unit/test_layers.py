@@ -34,9 +34,21 @@ LEDGER = {
 #: From the top; a module imports from its own line or from one below it.
 MODULES = [
     {"cli", "demonstration"},
-    {"ingest", "deliveries", "upgrade", "samples"},
-    {"landing", "gate", "dbt", "publish", "report", "alerts", "trace", "services"},
-    {"readers", "sources", "headings", "warehouse", "embedded", "roles", "periods", "settings", "migrations"},
+    {"ingest", "deliveries", "replay", "upgrade", "samples"},
+    {"landing", "gate", "dbt", "publish", "report", "alerts", "trace", "services", "quarantine"},
+    {
+        "exports",
+        "versions",
+        "readers",
+        "sources",
+        "headings",
+        "warehouse",
+        "embedded",
+        "roles",
+        "periods",
+        "settings",
+        "migrations",
+    },
 ]
 Node = dict[str, Any]
 

@@ -11,7 +11,18 @@ import pytest
 import yaml
 
 from baotu import sources
-from baotu.sources import MetaError, Source, SourceError, is_personal_header, load_source, load_sources
+from baotu.sources import (
+    CORRECTS_DELIVERY,
+    CORRECTS_ROW,
+    EXPORT_COLUMNS,
+    QUARANTINE_NOTE,
+    MetaError,
+    Source,
+    SourceError,
+    is_personal_header,
+    load_source,
+    load_sources,
+)
 from baotu.sources import normalize_header as norm
 
 MINIMAL: dict[str, Any] = {
@@ -70,9 +81,14 @@ def test_our_sources_load() -> None:
 def test_contract_columns_are_there() -> None:
     food = load_source("food_spot_checks")
     assert {"sample_no", "product_name", "producer_uscc", "items_combined", "notified_on"} <= set(food.columns)
-    assert {"sampling_agency", "corrects_delivery_id", "corrects_row_no"} <= set(food.raw_columns)
+    assert "sampling_agency" in food.raw_columns
     weights = load_source("reference_weights")
-    assert [n for n, c in weights.columns.items() if not c.required] == ["name", "unit", "document"]
+    optional = [n for n, c in weights.columns.items() if not c.required and n not in EXPORT_COLUMNS]
+    assert optional == ["name", "unit", "document"]
+    # The columns of our own exports are every source's; what they say to people stays out of raw.
+    for source in load_sources().values():
+        assert {CORRECTS_DELIVERY, CORRECTS_ROW} <= set(source.raw_columns), source.id
+        assert QUARANTINE_NOTE not in source.raw_columns, source.id
 
 
 def test_importing_stays_light() -> None:
@@ -446,7 +462,7 @@ def test_a_source_like_another_has_its_columns(tmp_path: Path) -> None:
     }  # fmt: skip
     written(tmp_path, like, "smells.yml")
     smells = load_source("smells", tmp_path)
-    assert set(smells.columns) == {"dish", "taste", "score", "nose"}
+    assert set(smells.columns) - set(EXPORT_COLUMNS) == {"dish", "taste", "score", "nose"}
     assert smells.columns["dish"].label_zh == "菜" and smells.columns["dish"].aliases == ()
     assert smells.required_any == load_source("tastes", tmp_path).required_any
     assert smells.meta_keys["rounds"].type == "text" and smells.meta_keys["index"].type == "number"

@@ -10,6 +10,10 @@ with quarantined as (
     {{ quarantined_rows() }}
 ),
 
+corrected as (
+    {{ corrected_rows() }}
+),
+
 accepted as (
     {{ accepted_spot_checks('sample_id') }}
 ),
@@ -17,10 +21,13 @@ accepted as (
 staged as (
     select
         accepted.*,
-        quarantined.row_no is not null as is_quarantined
+        quarantined.row_no is not null as is_quarantined,
+        corrected.corrected_on
     from accepted
     left join quarantined
         on accepted.delivery_id = quarantined.delivery_id and accepted.row_no = quarantined.row_no
+    left join corrected
+        on accepted.delivery_id = corrected.delivery_id and accepted.row_no = corrected.row_no
 ),
 
 described as (
@@ -33,6 +40,8 @@ described as (
         issued_on,
         count(distinct row_no) as row_count,
         count(distinct row_no) filter (where is_quarantined) as quarantined_row_count,
+        -- Known when the last of its rows is corrected; while one stands, so does the sample.
+        case when bool_and(corrected_on is not null) then max(corrected_on) end as corrected_on,
         bool_or(in_scope) as in_scope,
         bool_or(is_tableware) as is_tableware,
         bool_or(record_domain = 'foreign_alert') as is_foreign_alert,
@@ -67,8 +76,11 @@ judged as (
             when unjudged_reason is not null then unjudged_reason
             when coalesce(has_failure, false) or coalesce(has_pass, false) then null
             else 'no_result'
-        end as reason
+        end as reason,
+        lag(delivery_id) over versions is not null as has_earlier,
+        lead(issued_on) over versions as superseded_on
     from described
+    window versions as (partition by sample_id order by issued_on, origin_id)
 )
 
 select
@@ -77,8 +89,9 @@ select
     origin_id,
     sample_domain,
     issued_on as known_from_on,
-    -- Half-open; equal dates give an empty interval, so the later arrival counts.
-    lead(issued_on) over (partition by sample_id order by issued_on, origin_id) as known_before_on,
+    -- Half-open; equal dates give an empty interval, so the later arrival counts. What its correction gave another key
+    -- ends with it.
+    least(lead(issued_on) over (partition by sample_id order by issued_on, origin_id), corrected_on) as known_before_on,
     sample_no,
     product_name,
     producer_name,
@@ -121,3 +134,5 @@ select
     row_count,
     quarantined_row_count
 from judged
+-- Rows that had the key of another sample by mistake: that sample's own version counts again.
+where corrected_on is null or superseded_on is not null or not has_earlier

@@ -11,6 +11,10 @@ with quarantined as (
     {{ quarantined_rows() }}
 ),
 
+corrected as (
+    {{ corrected_rows() }}
+),
+
 accepted as (
     {{ accepted_spot_checks('summary_id') }}
 ),
@@ -18,6 +22,7 @@ accepted as (
 staged as (
     select
         accepted.*,
+        corrected.corrected_on,
         -- The same scope twice in one delivery: the last line counts, as of two deliveries the later.
         row_number() over (
             partition by accepted.summary_id, accepted.delivery_id order by accepted.row_no desc
@@ -27,6 +32,8 @@ staged as (
     from accepted
     left join quarantined
         on accepted.delivery_id = quarantined.delivery_id and accepted.row_no = quarantined.row_no
+    left join corrected
+        on accepted.delivery_id = corrected.delivery_id and accepted.row_no = corrected.row_no
     where quarantined.row_no is null
 )
 
@@ -39,7 +46,9 @@ select
     file_row,
     sample_domain,
     issued_on as known_from_on,
-    lead(issued_on) over (partition by summary_id order by issued_on, origin_id) as known_before_on,
+    least(
+        lead(issued_on) over (partition by summary_id order by issued_on, origin_id), corrected_on
+    ) as known_before_on,
     period_start_on,
     period_end_on,
     period_basis,

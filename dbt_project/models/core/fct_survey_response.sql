@@ -7,13 +7,20 @@ with quarantined as (
     {{ quarantined_rows() }}
 ),
 
+corrected as (
+    {{ corrected_rows() }}
+),
+
 staged as (
     select
         staged.*,
-        quarantined.row_no is not null as is_quarantined
+        quarantined.row_no is not null as is_quarantined,
+        corrected.corrected_on
     from {{ ref('stg_satisfaction_surveys') }} as staged
     left join quarantined
         on staged.delivery_id = quarantined.delivery_id and staged.row_no = quarantined.row_no
+    left join corrected
+        on staged.delivery_id = corrected.delivery_id and staged.row_no = corrected.row_no
     where staged.delivery_id = any({{ accepted_deliveries('satisfaction_surveys') }})
     {{ only_touched_keys('satisfaction_surveys', 'response_id') }}
 ),
@@ -46,6 +53,7 @@ scored as (
         surveyed_on_basis,
         is_marked_invalid,
         is_quarantined,
+        corrected_on,
         scale_min,
         scale_max,
         published_index,
@@ -64,7 +72,7 @@ scored as (
     group by
         response_id, delivery_id, origin_id, issued_on, part, row_no, file_row, respondent_id, wave, industry_code,
         industry_text, division_code, division_basis, in_scope, surveyed_on, surveyed_on_basis, is_marked_invalid,
-        is_quarantined, scale_min, scale_max, published_index
+        is_quarantined, corrected_on, scale_min, scale_max, published_index
 )
 
 select
@@ -75,7 +83,10 @@ select
     part,
     file_row,
     issued_on as known_from_on,
-    lead(issued_on) over (partition by response_id order by issued_on, origin_id) as known_before_on,
+    -- A respondent without a number has another key in the file that corrects the row.
+    least(
+        lead(issued_on) over (partition by response_id order by issued_on, origin_id), corrected_on
+    ) as known_before_on,
     respondent_id,
     wave,
     industry_code,
