@@ -239,7 +239,8 @@ def said_of_rows(source: Source, meta: Mapping[str, Any], given: Mapping[str, An
     said |= {key: own[key] for key in source.meta_keys if own.get(key) is not None and key not in told}
     # How a cell with several pieces is read, and which columns are items.
     said |= {key: own[key] for key in ("items", "combined_order") if own.get(key)}
-    return {key: value for key, value in said.items() if key not in ("verdict", "issued_on", "columns")}
+    # Nor which file that one corrected as a whole: this one corrects rows.
+    return {key: value for key, value in said.items() if key not in ("verdict", "issued_on", "columns", "corrects")}
 
 
 def _pairs(source_id: str) -> sql.Composed:

@@ -65,9 +65,25 @@ described as (
     group by sample_id, sample_domain, delivery_id, origin_id, issued_on
 ),
 
-judged as (
+placed as (
     select
         described.*,
+        lag(delivery_id) over versions is not null as has_earlier,
+        lead(delivery_id) over versions is not null as has_later
+    from described
+    window versions as (partition by sample_id order by issued_on, origin_id)
+),
+
+standing as (
+    -- Rows that had the key of another sample by mistake give way: that sample's own version counts again.
+    select *
+    from placed
+    where corrected_on is null or has_later or not has_earlier
+),
+
+judged as (
+    select
+        standing.*,
         case
             when quarantined_row_count > 0 then 'quarantined'
             when is_foreign_alert then 'foreign_alert'
@@ -76,11 +92,8 @@ judged as (
             when unjudged_reason is not null then unjudged_reason
             when coalesce(has_failure, false) or coalesce(has_pass, false) then null
             else 'no_result'
-        end as reason,
-        lag(delivery_id) over versions is not null as has_earlier,
-        lead(issued_on) over versions as superseded_on
-    from described
-    window versions as (partition by sample_id order by issued_on, origin_id)
+        end as reason
+    from standing
 )
 
 select
@@ -134,5 +147,3 @@ select
     row_count,
     quarantined_row_count
 from judged
--- Rows that had the key of another sample by mistake: that sample's own version counts again.
-where corrected_on is null or superseded_on is not null or not has_earlier
