@@ -208,7 +208,8 @@ class Source(_Strict):
     required_any: tuple[Annotated[tuple[Text, ...], Field(min_length=1)], ...] = ()
     layouts: tuple[Layout, ...] = ()
     meta_keys: dict[Name, MetaKey] = {}
-    #: Searched in this order in the title rows, then in the file name; the first find of each group counts.
+    #: Searched in this order in the title rows, then in the file name; the first find of each group counts. What
+    #: matches `withdraw` says that the rows below are withdrawn: record_action.
     title_patterns: tuple[Text, ...] = ()
 
     @field_validator("title_patterns")
@@ -219,9 +220,10 @@ class Source(_Strict):
                 groups = set(re.compile(pattern).groupindex)
             except re.error as error:
                 raise ValueError(f"{pattern!r} is not a regular expression: {error}") from None
-            if not groups or groups - {"issued_on", "notice_no", "period"}:
+            if not groups or groups - {"issued_on", "notice_no", "period", "withdraw"}:
                 raise ValueError(
-                    f"{pattern!r} has the named groups {sorted(groups)}, expected issued_on, notice_no or period"
+                    f"{pattern!r} has the named groups {sorted(groups)}, expected issued_on, notice_no, period or"
+                    " withdraw"
                 )
         return value
 
@@ -330,10 +332,13 @@ class Source(_Strict):
         for group in groups:
             meta = [entry.removeprefix("meta.") for entry in group if entry.startswith("meta.")]
             columns = tuple(entry for entry in group if not entry.startswith("meta."))
-            if present.isdisjoint(columns) and not any(given.get(key) is not None for key in meta):
+            # record_action: report says what any file does, and takes no column's place.
+            if present.isdisjoint(columns) and not any(given.get(key) not in (None, "report") for key in meta):
                 header, column = self._nearest(columns, spare)
                 line = f"- {_yaml_scalar(header)}" if header else ""
-                missing.append(Missing(columns, header, column, line, meta[0] if meta else None))
+                # That a file withdraws its records is nothing to be said for want of a column.
+                said = next((key for key in meta if key != "record_action"), None)
+                missing.append(Missing(columns, header, column, line, said))
         return tuple(missing)
 
     def _nearest(self, columns: Iterable[str], headers: Iterable[str]) -> tuple[str | None, str | None]:

@@ -22,7 +22,7 @@ def facts(file: File, title: Sequence[str]) -> dict[str, Any]:
         for text, basis in places:
             for match in pattern.finditer(unicodedata.normalize("NFKC", text)):
                 for group, value in match.groupdict().items():
-                    if not value or group in found:
+                    if not value or group in found or group == "withdraw":
                         continue
                     if group != "issued_on":
                         found[group] = value
@@ -31,3 +31,20 @@ def facts(file: File, title: Sequence[str]) -> dict[str, Any]:
     dates = (parse_date(m[0]) for text, _ in places for m in DATE_TEXT.finditer(unicodedata.normalize("NFKC", text)))
     found["dates"] = list(dict.fromkeys(day.isoformat() for day in dates if day))
     return found
+
+
+def record_action(file: File, sheet: str, title: Sequence[str]) -> str | None:
+    """`withdraw` where a table's sheet, title or file name says that its rows are withdrawn; given meta goes first."""
+    if "record_action" in file.given:
+        return str(file.given["record_action"])
+    places = (sheet, *title, Path(file.name).stem)
+    return "withdraw" if any(_says_withdrawal(file, text) for text in places) else None
+
+
+def _says_withdrawal(file: File, text: str) -> bool:
+    plain = unicodedata.normalize("NFKC", text)
+    return any(
+        match.groupdict().get("withdraw")
+        for pattern in map(re.compile, file.source.title_patterns)
+        for match in pattern.finditer(plain)
+    )
