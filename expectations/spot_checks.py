@@ -252,8 +252,12 @@ def _corrected(counted: str) -> str:
 PROFILE = {
     "readable_result_share": "coalesce(avg((final_result_code is not null or unjudged_reason is not null"
     " or record_domain <> 'domestic')::integer) filter (where not is_summary), 1)",
-    # Of a file that says `corrects`: how many other deliveries bear that number or name.
-    "corrected_count": _corrected("count(distinct named.origin_id)"),
+    # Of a file that says `corrects`: how many other deliveries bear that number or name; a
+    # name may come later, a number that nobody has is a mistake.
+    "corrected_count": _corrected(
+        "case when bool_and(this.meta ->> 'corrects' ~ '^[0-9]+$') then nullif(count(distinct named.origin_id), 0)"
+        " else count(distinct named.origin_id) end"
+    ),
     "unknown_number_count": _corrected(
         "count(*) filter (where this.meta ->> 'corrects' ~ '^[0-9]+$' and named.origin_id is null)"
     ),

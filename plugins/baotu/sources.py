@@ -355,6 +355,10 @@ class Source(_Strict):
                     best = (ratio, header, column)
         return best[1], best[2]
 
+    def nearest(self, header: str) -> str | None:
+        """The column that an unknown header comes near to: a suggestion for people, never applied."""
+        return self._nearest(tuple(self.columns), [header])[1]
+
     def layout_of(self, headers: Sequence[str | None]) -> Layout | None:
         """The first layout whose columns are all among these headers."""
         keys = {normalize_header(header) for header in headers if header}
@@ -370,7 +374,7 @@ class Source(_Strict):
         for key, value in given.items():
             if key not in self.meta_keys:
                 near = difflib.get_close_matches(key, list(self.meta_keys), 1)
-                hint_zh, hint_en = (f"，是否指 {near[0]}？", f"; did you mean {near[0]}?") if near else ("", "")
+                hint_zh, hint_en = (f"，是否指 {near[0]}？", f"; did you mean {near[0]}?") if near else ("；", "")
                 known = "、".join(self.meta_keys)
                 raise MetaError(
                     f"来源 {self.id} 没有元数据项 {key}{hint_zh}可用的有：{known}",

@@ -394,6 +394,28 @@ def test_unknown_meta_is_refused(deliver: Deliver) -> None:
     assert "did you mean verdict?" in refusal(deliver, TABLE, verdit="pass").en
 
 
+@pytest.mark.parametrize(
+    ("said", "low", "high"),
+    [
+        ("(1-5分)", 1, 5),
+        ("（5分制）", 1, 5),
+        ("(1-7分)", 1, 7),
+        ("(7分制)", 1, 7),
+        ("(1-10分)", 1, 10),
+        ("（１０分制）", 1, 10),
+        ("(0-100分)", 0, 100),
+        ("（百分制）", 0, 100),
+    ],
+)
+def test_a_survey_whose_headers_say_the_scale(deliver: Deliver, said: str, low: int, high: int) -> None:
+    lines = f"编号,总体满意度{said},与预期相比{said},与理想相比{said}\n1,3,4,5\n"
+    reading, rows = deliver(lines, source=SURVEYS)
+    assert (reading.meta["scale_min"], reading.meta["scale_max"]) == (low, high)
+    assert values(reading, rows, "overall", "expectation", "ideal") == [("3", "4", "5")]
+    # The sidecar knows better.
+    assert deliver(lines, source=SURVEYS, scale_max=20)[0].meta["scale_max"] == 20
+
+
 # ----------------------------------------------------------------------------------------- header and title
 
 
