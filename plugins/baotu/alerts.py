@@ -193,13 +193,13 @@ def quarantined_rows(
         f"（共 {rows_read:,} 行，{share:.1f}%）",
         title_en=f"{source.label_en}: {rows_quarantined:,} of {rows_read:,} rows ({share:.1f}%) "
         f"of file {name} are quarantined",
-        action_zh="请报送单位更正这些行并重报；更正前不计入",
-        action_en="ask the sender to correct these rows and deliver again; until then they do not count",
+        action_zh="导出这些行，请报送单位更正后发回；更正前不计入",
+        action_en="export these rows and ask the sender to correct them and send them back; until then they do not count",
         evidence=_evidence(
             name,
             rules,
             f"baotu quarantine list --delivery {delivery_id}",
-            f"baotu deliveries show {delivery_id}",
+            f"baotu quarantine export --delivery {delivery_id} --out FILE.xlsx",
             rows_read=rows_read,
             rows_quarantined=rows_quarantined,
         ),

@@ -472,8 +472,9 @@ def show_delivery(delivery_id: int) -> None:
         for act in cursor.execute(
             "select * from ops.decision where delivery_id = %s order by decision_id", (delivery_id,)
         ):
+            detail = f" {json.dumps(act['detail'])}" if act["detail"] else ""
             click.echo(
-                f"decision           {act['action']} by {act['decided_by']} at {act['decided_at']}: {act['reason']}"
+                f"decision           {act['action']}{detail} by {act['decided_by']} at {act['decided_at']}: {act['reason']}"
             )
 
 
@@ -655,7 +656,13 @@ def accept_quarantine(delivery_id: int, rule: str | None, rows: list[int] | None
 @click.option("--source", "source_id", help="Only this source; its deliveries with something to gain.")
 @click.option("--delivery", "delivery_ids", type=int, multiple=True, help="These deliveries; may be repeated.")
 @click.option("--rule", help="Deliveries of which this rule holds rows back.")
-@click.option("--status", "statuses", multiple=True, help="All that are accepted, rejected or refused.")
+@click.option(
+    "--status",
+    "statuses",
+    multiple=True,
+    type=click.Choice(["accepted", "rejected", "refused"]),
+    help="All of this status; may be repeated.",
+)
 @click.option("--dry-run", is_flag=True, help="Show what would differ; keep nothing.")
 @click.option("--reason", help="Kept with who and when.")
 @_clear

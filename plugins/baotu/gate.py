@@ -245,18 +245,22 @@ def _collect_failing(connection: psycopg.Connection, source: Source, outcomes: S
                 f" {inserted}; nothing was decided"
             )
     # A row that a person readmitted stays so in every reading of its file; the rule's count says that it fails.
-    connection.execute(
-        sql.SQL(
-            "update {failing} as failing set admitted_by = line.resolved_by from quarantine.row as line"
-            " inner join ops.delivery as decided using (delivery_id) inner join ops.delivery as judged"
-            " on judged.origin_id = decided.origin_id and judged.delivery_id <> decided.delivery_id"
-            " inner join {raw} as was on was.delivery_id = line.delivery_id and was.row_no = line.row_no"
-            " inner join {raw} as now on now.delivery_id = judged.delivery_id and now.part = was.part"
-            " and now.file_row = was.file_row"
-            " where line.source = {source} and line.resolution = 'accepted' and line.rule = failing.rule"
-            " and failing.delivery_id = judged.delivery_id and failing.row_no = now.row_no"
-        ).format(failing=table, raw=sql.Identifier("raw", source.id), source=sql.Literal(source.id))
-    )
+    readmitted = connection.execute(
+        "select exists (select from quarantine.row where source = %s and resolution = 'accepted')", (source.id,)
+    ).fetchone()
+    if readmitted == (True,):
+        connection.execute(
+            sql.SQL(
+                "update {failing} as failing set admitted_by = line.resolved_by from quarantine.row as line"
+                " inner join ops.delivery as decided using (delivery_id) inner join ops.delivery as judged"
+                " on judged.origin_id = decided.origin_id and judged.delivery_id <> decided.delivery_id"
+                " inner join {raw} as was on was.delivery_id = line.delivery_id and was.row_no = line.row_no"
+                " inner join {raw} as now on now.delivery_id = judged.delivery_id and now.part = was.part"
+                " and now.file_row = was.file_row"
+                " where line.source = {source} and line.resolution = 'accepted' and line.rule = failing.rule"
+                " and failing.delivery_id = judged.delivery_id and failing.row_no = now.row_no"
+            ).format(failing=table, raw=sql.Identifier("raw", source.id), source=sql.Literal(source.id))
+        )
     connection.execute(sql.SQL("analyze {}").format(table))
 
 

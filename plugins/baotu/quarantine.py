@@ -7,6 +7,7 @@ correction back brings back what it corrected.
 """
 
 import json
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -484,7 +485,9 @@ def _write(path: Path, source: Source, rows: list[_Row], about: Mapping[int, Any
         raise NotExportable(
             f"{len(kept)} rows of {source.id} are more than a sheet holds ({exports.SHEET_ROWS}): choose a delivery or rule"
         )
-    exports.write_workbook(path, {source.label_zh[:31]: _sheet(source, kept, about), "填写说明": _INSTRUCTIONS})
+    exports.write_workbook(
+        path, {re.sub(r"[][:*?/\\]", " ", source.label_zh)[:31]: _sheet(source, kept, about), "填写说明": _INSTRUCTIONS}
+    )
     return Exported(
         path, source.id, tuple(sorted({row.delivery_id for row in kept})), len(kept),
         sum(bool(row.reasons) for row in kept), len(rows) - len(kept),

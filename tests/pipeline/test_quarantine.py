@@ -345,6 +345,8 @@ def test_readmitted_rows_count_and_stay_so_when_the_file_is_read_again(warehouse
     with pytest.raises(NotPossible, match="row 1 of delivery 1"):
         deliveries.readmit(1, "?", rows=[1, 21])
     assert counters(warehouse, 1)[3] == 3
+    for rows in ("3-1", "x", "3,", "-4"):
+        assert baotu("quarantine", "accept", "--delivery", "1", f"--rows={rows}", "--reason", "?").exit_code == 2, rows
     done = baotu(
         "quarantine", "accept", "--delivery", "1", "--rule", "FSC004", "--rows", "21-22", "--reason", "it is so"
     )
