@@ -10,7 +10,7 @@ export SCARF_NO_ANALYTICS := 1
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export GX_ANALYTICS_ENABLED := false
 
-.PHONY: help venv demo up down status test parts pipeline faults containers bench lint docs env clean lock
+.PHONY: help venv demo up down status test parts pipeline faults containers fuzz bench lint docs env clean lock
 
 help: ## What can be made
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' $(MAKEFILE_LIST)
@@ -55,6 +55,9 @@ faults: venv ## Processes killed in the middle, loaders at once, held publicatio
 
 containers: venv ## docker-compose.yml and Dockerfile: their services as plain processes, to a judged delivery
 	@$(VENV)/bin/python -m pytest tests/containers
+
+fuzz: venv ## Damaged files against the reader, odd texts against the parsers: SECONDS=1800
+	@$(VENV)/bin/python -m tests.fuzz.fuzz --seconds $(or $(SECONDS),60)
 
 bench: venv ## Ratios against named baselines, in one run on this machine
 	@$(VENV)/bin/python bench/load.py
