@@ -3,7 +3,7 @@
 from expectations.spot_checks import PROFILE, delivery_rules, needs_category, row_rules
 
 ROW_RULES = [
-    *row_rules("AGM", "样品名称"),
+    *row_rules("agri_monitoring", "AGM", "样品名称"),
     needs_category(
         "AGM",
         "产品类别为空或无法识别(应为蔬菜、水果、茶叶、畜禽产品、水产品或其他);新名称可加入 product_category_alias",

@@ -172,6 +172,17 @@ ROW_RULES = [
             " division",
         ),
     ),
+    gxe.ExpectColumnValuesToBeInSet(
+        column="is_name_masked",
+        value_set=[False],
+        severity="info",
+        meta=about(
+            "ENR111",
+            "enterprise_name",
+            "企业名称经遮盖(如 长*实业),不能用于名称匹配;请提供完整名称",
+            "letters of the name are masked by stars, so nothing can be matched by it; ask for the whole name",
+        ),
+    ),
 ]
 
 PROFILE = {

@@ -3,7 +3,7 @@
 from expectations.spot_checks import PROFILE, delivery_rules, needs_category, row_rules
 
 ROW_RULES = [
-    *row_rules("ISC", "产品名称"),
+    *row_rules("industrial_spot_checks", "ISC", "产品名称"),
     needs_category(
         "ISC",
         "由产品类别、名称和行业代码都看不出制造业行业大类(GB/T 4754 的 13–41);请补填行业代码,或加入"

@@ -101,6 +101,43 @@ TARGET_TRACKING = [
             "a source has no rows: an indicator that had values has none, or all that was ever delivered is empty",
         ),
     ),
+    gxe.UnexpectedRowsExpectation(
+        # The gate rejects a correction whose name is ambiguous; this one became so when another file of the name came.
+        unexpected_rows_query="with mart as (select * from {batch}), "
+        "used as (select delivery.* from ops.build_delivery as frozen inner join ops.build as build "
+        "on build.build_id = frozen.build_id and build.status = 'running' "
+        "inner join ops.delivery as delivery on delivery.delivery_id = frozen.delivery_id) "
+        "select 'delivery ' || this.delivery_id as indicator_id from used as this inner join used as named "
+        "on named.source = this.source and named.origin_id <> this.origin_id "
+        "and regexp_replace(named.file_uri, '^.*/', '') = this.meta ->> 'corrects' "
+        "where this.status = 'accepted' and exists (select from mart) "
+        "group by this.delivery_id having count(distinct named.origin_id) > 1",
+        severity="critical",
+        meta=about(
+            "MRT007",
+            None,
+            "更正文件所说的文件名现已对应多份交付,更正无法生效;请用 --set corrects=交付编号 重新装载该更正文件",
+            "the file name that a correction gives is now borne by several deliveries, so it corrects none: load the"
+            " correction again with --set corrects=<number of the delivery>",
+        ),
+    ),
+    gxe.UnexpectedRowsExpectation(
+        # The later arrival counts. An interval is empty where a version of the same day follows.
+        unexpected_rows_query="with mart as (select * from {batch}), "
+        "tied as (select sample_id from core.fct_sample where known_from_on = known_before_on), "
+        "versions as (select sample_id, delivery_id, known_from_on, known_before_on, final_result, "
+        "lead(final_result) over (partition by sample_id order by known_from_on, origin_id) as next_result "
+        "from core.fct_sample where sample_id in (select sample_id from tied)) "
+        "select 'delivery ' || delivery_id as indicator_id from versions "
+        "where known_from_on = known_before_on and final_result <> next_result and exists (select from mart)",
+        severity="info",
+        meta=about(
+            "MRT101",
+            None,
+            "同一发布日期的两份交付对同一样品结论不同;以后到达者为准",
+            "two deliveries of the same date of issue disagree about a sample; the later arrival counts",
+        ),
+    ),
 ]
 
 #: What a person may publish in spite of (`baotu build --approve`): the figures are right, they are unexpected.

@@ -10,15 +10,17 @@ import great_expectations.expectations as gxe
 from expectations import about, failing_rows
 
 
-def row_rules(letters: str, product_zh: str) -> list[Any]:
-    """The rules of a source whose codes begin with `letters` and whose products are called `product_zh`."""
+def row_rules(source: str, letters: str, product_zh: str) -> list[Any]:
+    """The rules of a source: the letters that its codes begin with, and what its products are called."""
 
     def said(number: str, column: str | None, zh: str, en: str) -> dict[str, Any]:
         return about(f"{letters}{number}", column, zh, en)
 
     return [
         gxe.UnexpectedRowsExpectation(
-            unexpected_rows_query=failing_rows("not is_summary and product_name is null"),
+            unexpected_rows_query=failing_rows(
+                "not is_summary and product_name is null and not (is_withdrawal and sample_no is not null)"
+            ),
             severity="warning",
             meta=said("001", "product_name", f"{product_zh}为空,请补填", "the product name is missing; fill it in"),
         ),
@@ -238,6 +240,37 @@ def row_rules(letters: str, product_zh: str) -> list[Any]:
                 "the row has fewer fields than the header, what is missing is empty; correct it if its cells are shifted",
             ),
         ),
+        gxe.UnexpectedRowsExpectation(
+            # Staging keeps what every delivery said; one that has not come yet may still be withdrawn beforehand.
+            unexpected_rows_query="with slice as (select * from {batch}), known as (select distinct"
+            f" withdrawn.delivery_id as known_id, withdrawn.row_no as known_row_no from slice as withdrawn inner join"
+            f" staging.stg_{source} as other on other.sample_id = withdrawn.sample_id or other.summary_id ="
+            " withdrawn.summary_id where withdrawn.is_withdrawal and not other.is_withdrawal)"
+            " select delivery_id, row_no, item_no from slice left join known on known_id = delivery_id"
+            " and known_row_no = row_no where is_withdrawal and known_id is null",
+            severity="info",
+            meta=said(
+                "121",
+                "sample_no",
+                "撤销的样品此前没有收到过(也可能尚未到达);请核对抽样编号",
+                "withdraws a sample that no delivery has named so far; it may come later, or its number is mistyped",
+            ),
+        ),
+        gxe.UnexpectedRowsExpectation(
+            unexpected_rows_query="with slice as (select * from {batch}), valued as (select delivery_id, row_no, item_no,"
+            " min(item_result_text) over one <> max(item_result_text) over one as differs from slice"
+            " where sample_no is null and sample_id is not null and item_result_text is not null"
+            " window one as (partition by delivery_id, sample_id, item_name))"
+            " select delivery_id, row_no, item_no from valued where differs",
+            severity="info",
+            meta=said(
+                "122",
+                "sample_no",
+                "没有抽样编号,其余各栏相同而同一项目的检验结果不同:可能是两个样品,按一个计;请补填抽样编号",
+                "no form number, all describing cells alike and two values of one item: perhaps two samples, counted as"
+                " one; fill in the form numbers",
+            ),
+        ),
     ]
 
 
@@ -252,10 +285,30 @@ def needs_category(letters: str, zh: str, en: str) -> Any:
     )
 
 
+def _corrected(counted: str) -> str:
+    """A count over what the delivery of the profile's row says it corrects; null when it says nothing."""
+    return (
+        f"(select {counted} from ops.delivery as this left join ops.delivery as named on named.source = this.source"
+        " and named.origin_id <> this.origin_id and named.status not in ('refused', 'dry_run')"
+        " and (regexp_replace(named.file_uri, '^.*/', '') = this.meta ->> 'corrects'"
+        " or named.delivery_id::text = this.meta ->> 'corrects')"
+        " where this.delivery_id = ids.delivery_id and this.meta ? 'corrects' group by this.delivery_id)"
+    )
+
+
 #: Aggregates over one delivery that `delivery_rules` read.
 PROFILE = {
     "readable_result_share": "coalesce(avg((final_result_code is not null or unjudged_reason is not null"
     " or record_domain <> 'domestic')::integer) filter (where not is_summary), 1)",
+    # Of a file that says `corrects`: how many other deliveries bear that number or name; a
+    # name may come later, a number that nobody has is a mistake.
+    "corrected_count": _corrected(
+        "case when bool_and(this.meta ->> 'corrects' ~ '^[0-9]+$') then nullif(count(distinct named.origin_id), 0)"
+        " else count(distinct named.origin_id) end"
+    ),
+    "unknown_number_count": _corrected(
+        "count(*) filter (where this.meta ->> 'corrects' ~ '^[0-9]+$' and named.origin_id is null)"
+    ),
 }
 
 
@@ -271,6 +324,41 @@ def delivery_rules(letters: str) -> list[Any]:
                 "result",
                 "一半以上的行没有可识别的结论,很可能取错了列",
                 "more than half of the rows have no readable result: most likely the wrong column was taken for it",
+            ),
+        ),
+        gxe.ExpectColumnValuesToBeBetween(
+            column="corrected_count",
+            max_value=1,
+            severity="critical",
+            meta=about(
+                f"{letters}202",
+                None,
+                "corrects 所说的文件名对应多份交付,无法确定更正的是哪一份;请改写交付编号(见 baotu deliveries list)",
+                "several deliveries bear the file name that `corrects` gives; give the number of the one that is meant"
+                " (baotu deliveries list)",
+            ),
+        ),
+        gxe.ExpectColumnValuesToBeBetween(
+            column="unknown_number_count",
+            max_value=0,
+            severity="critical",
+            meta=about(
+                f"{letters}203",
+                None,
+                "corrects 所说的交付编号不存在,或是本文件自身,或属于其他来源;请改正(见 baotu deliveries list)",
+                "`corrects` gives a number that no other delivery of this source has; correct it (baotu deliveries"
+                " list)",
+            ),
+        ),
+        gxe.ExpectColumnValuesToBeBetween(
+            column="corrected_count",
+            min_value=1,
+            severity="info",
+            meta=about(
+                f"{letters}221",
+                None,
+                "corrects 所说的文件尚未到达;到达后按更正处理",
+                "the file that `corrects` names has not come; when it comes, it counts as corrected",
             ),
         ),
     ]

@@ -34,11 +34,77 @@
 {#- Core: what the running build has frozen. -#}
 {% macro running_build() -%} (select build_id from ops.build where status = 'running') {%- endmacro %}
 
+{#- What changed, and what a correction of whole files ties to it: when either comes, goes or is read again, samples
+    of both are made anew. -#}
 {% macro touched_deliveries(source) -%}
     {{- ids_literal(
-        "select delivery_id from ops.build_delivery where source = '" ~ source
-        ~ "' and is_touched and build_id = " ~ running_build() ~ " order by 1"
+        "with touched as (select delivery_id from ops.build_delivery where source = '" ~ source
+        ~ "' and is_touched and build_id = " ~ running_build() ~ "),"
+        ~ " named as (" ~ named_corrections(source) ~ "),"
+        ~ " concerned as (select correcting_id from named"
+        ~ " where correcting_id in (select delivery_id from touched) or named_id in (select delivery_id from touched))"
+        ~ " select delivery_id from touched union select correcting_id from concerned"
+        ~ " union select named_id from named where correcting_id in (select correcting_id from concerned) order by 1"
     ) -}}
+{%- endmacro %}
+
+{#- Deliveries that say `corrects`, each with every delivery that this may mean: all readings of the one with that
+    number, or of those with that file name. In the ledger's immutable columns, of deliveries in the running build. -#}
+{% macro named_corrections(source) -%}
+    select
+        correcting.delivery_id as correcting_id,
+        correcting.origin_id as correcting_origin_id,
+        correcting.issued_on,
+        named.delivery_id as named_id,
+        named.origin_id as named_origin_id
+    from ops.delivery as correcting
+    inner join ops.delivery as named
+        on
+            named.source = correcting.source
+            and named.origin_id <> correcting.origin_id
+            and (
+                regexp_replace(named.file_uri, '^.*/', '') = correcting.meta ->> 'corrects'
+                or named.origin_id = (
+                    select numbered.origin_id from ops.delivery as numbered
+                    where numbered.delivery_id::text = correcting.meta ->> 'corrects'
+                )
+            )
+    where
+        correcting.source = '{{ source }}'
+        and correcting.meta ? 'corrects'
+        and correcting.delivery_id in (select delivery_id from ops.build_delivery where build_id = {{ running_build() }})
+        and named.delivery_id in (select delivery_id from ops.build_delivery where build_id = {{ running_build() }})
+{%- endmacro %}
+
+{#- What ends versions of samples, as rows of (ending_id, ending_origin_id, ended_on, corrected_id): accepted
+    deliveries that withdraw what they name (corrected_id is null), and accepted corrections with the accepted reading
+    of the delivery that they correct. A name that several deliveries bear corrects none of them; the audit of the
+    marts then holds the publication. Empty text when there are none, so that the rest costs nothing. -#}
+{% macro endings(sources) -%}
+    {%- if execute -%}
+        {%- set rows = [] -%}
+        {%- for source in sources -%}
+            {%- set found = run_query(
+                "with accepted as (select delivery_id from ops.build_delivery where source = '" ~ source ~ "'"
+                ~ " and is_accepted and build_id = " ~ running_build() ~ "),"
+                ~ " named as (" ~ named_corrections(source) ~ ")"
+                ~ " select delivery_id, origin_id, issued_on, null::bigint as corrected_id from ops.delivery"
+                ~ " where delivery_id in (select delivery_id from accepted) and meta ->> 'record_action' = 'withdraw'"
+                ~ " union all select correcting_id, correcting_origin_id, issued_on,"
+                ~ " max(named_id) filter (where named_id in (select delivery_id from accepted)) from named"
+                ~ " where correcting_id in (select delivery_id from accepted) group by 1, 2, 3"
+                ~ " having count(distinct named_origin_id) = 1 and bool_or(named_id in (select delivery_id from accepted))"
+                ~ " order by 1, 4"
+            ) -%}
+            {%- for row in found.rows -%}
+                {%- do rows.append(
+                    "(" ~ row[0] ~ "::bigint, " ~ row[1] ~ "::bigint, date '" ~ row[2] ~ "', "
+                    ~ ("null" if row[3] is none else row[3]) ~ "::bigint)"
+                ) -%}
+            {%- endfor -%}
+        {%- endfor -%}
+        {{- "values " ~ rows | join(", ") if rows -}}
+    {%- endif -%}
 {%- endmacro %}
 
 {% macro accepted_deliveries(source) -%}

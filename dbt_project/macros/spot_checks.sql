@@ -94,7 +94,8 @@ cells as (
         delivery.meta ->> 'sampling_kind' as delivery_sampling_kind,
         delivery.meta ->> 'task_name' as delivery_task_name,
         coalesce(part.part_notice_no, delivery.meta ->> 'notice_no') as delivery_notice_no,
-        delivery.meta ->> 'sampled_division' as delivery_division
+        delivery.meta ->> 'sampled_division' as delivery_division,
+        coalesce(delivery.meta ->> 'record_action' = 'withdraw', false) as is_withdrawal
     from {{ source('raw', source_id) }} as raw_row
     inner join delivery on raw_row.delivery_id = delivery.delivery_id
     left join part on raw_row.delivery_id = part.delivery_id and raw_row.part = part.part
@@ -502,7 +503,9 @@ select
     reinspection_result as reinspection_result_text,
     reinspection_result_code,
     final_result_code,
+    is_withdrawal,
     coalesce(
+        case when is_withdrawal then 'withdrawn' end,
         status_reason,
         case when final_result_code not in ('pass', 'fail') then final_result_code end
     ) as unjudged_reason,

@@ -7,6 +7,7 @@ import json
 import logging
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -694,9 +695,50 @@ def replay_quarantine(
     sys.exit(0 if all(decided.status in ("accepted", "withdrawn") for decided in done) else 1)
 
 
-@main.command()
+@main.group("sources", invoke_without_command=True)
+@click.pass_context
+def source_group(context: click.Context) -> None:
+    """The sources: list them, or see what one still needs."""
+    if context.invoked_subcommand is None:
+        context.invoke(list_sources)
+
+
+@source_group.command("check")
+@click.argument("source_id", metavar="[SOURCE]", required=False)
+@click.option(
+    "--file", "path", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="How this file would be read."
+)
+@click.option("--all", "shows_all", is_flag=True, help="What is there, too.")
 @_clear
-def sources() -> None:
+def check_sources(source_id: str | None, path: Path | None, shows_all: bool) -> None:
+    """What is missing for a source to work, and what to do; all sources if none is named.
+
+    Exit code 1 when something is missing.
+    """
+    from baotu import checklist
+    from baotu.sources import SOURCES, SourceError, load_source
+
+    if path is not None and source_id is None:
+        raise click.UsageError("--file needs a SOURCE to read the file as")
+    is_complete = True
+    for one in [source_id] if source_id else sorted(yml.stem for yml in SOURCES.glob("*.yml")):
+        findings = list(checklist.check(one))
+        if path is not None:
+            with suppress(SourceError):  # said above
+                findings += checklist.check_file(load_source(one), path)
+        missing = [finding for finding in findings if finding.kind == "missing"]
+        click.echo(f"{one}: {f'{len(missing)} missing' if missing else 'complete'}")
+        for finding in findings:
+            # A person who gives a file asks how it would be read.
+            if shows_all or path is not None or finding.kind != "ok":
+                click.echo(f"  {finding.kind:<8} {finding.text}")
+        is_complete &= not missing
+    sys.exit(0 if is_complete else 1)
+
+
+@source_group.command("list")
+@_clear
+def list_sources() -> None:
     """The sources, their schedules and required columns."""
     from baotu.sources import load_sources
 

@@ -248,7 +248,8 @@ class Source(_Strict):
     required_any: tuple[Annotated[tuple[Text, ...], Field(min_length=1)], ...] = ()
     layouts: tuple[Layout, ...] = ()
     meta_keys: dict[Name, MetaKey] = {}
-    #: Searched in this order in the title rows, then in the file name; the first find of each group counts.
+    #: Searched in this order in the title rows, then in the file name; the first find of each group counts. What
+    #: matches `withdraw` says that the rows below are withdrawn: record_action.
     title_patterns: tuple[Text, ...] = ()
     #: What names of files and sheets and titles say of all rows below: `neither` words (合格率) are not looked into.
     verdict_words: dict[Literal["pass", "fail", "neither"], tuple[Text, ...]] = {}
@@ -262,9 +263,10 @@ class Source(_Strict):
                 groups = set(re.compile(pattern).groupindex)
             except re.error as error:
                 raise ValueError(f"{pattern!r} is not a regular expression: {error}") from None
-            if not groups or groups - {"issued_on", "notice_no", "period"}:
+            if not groups or groups - {"issued_on", "notice_no", "period", "withdraw"}:
                 raise ValueError(
-                    f"{pattern!r} has the named groups {sorted(groups)}, expected issued_on, notice_no or period"
+                    f"{pattern!r} has the named groups {sorted(groups)}, expected issued_on, notice_no, period or"
+                    " withdraw"
                 )
         return value
 
@@ -457,10 +459,13 @@ class Source(_Strict):
         for group in groups:
             meta = [entry.removeprefix("meta.") for entry in group if entry.startswith("meta.")]
             columns = tuple(entry for entry in group if not entry.startswith("meta."))
-            if present.isdisjoint(columns) and not any(given.get(key) is not None for key in meta):
+            # record_action: report says what any file does, and takes no column's place.
+            if present.isdisjoint(columns) and not any(given.get(key) not in (None, "report") for key in meta):
                 header, column = self._nearest(columns, spare)
                 line = f"- {_yaml_scalar(header)}" if header else ""
-                missing.append(Missing(columns, header, column, line, meta[0] if meta else None))
+                # That a file withdraws its records is nothing to be said for want of a column.
+                said = next((key for key in meta if key != "record_action"), None)
+                missing.append(Missing(columns, header, column, line, said))
         return tuple(missing)
 
     def _nearest(self, columns: Collection[str], headers: Iterable[str]) -> tuple[str | None, str | None]:
@@ -470,6 +475,10 @@ class Source(_Strict):
             if ratio > best[0]:
                 best = (ratio, header, column)
         return best[1], best[2]
+
+    def nearest(self, header: str) -> str | None:
+        """The column that an unknown header comes near to: a suggestion for people, never applied."""
+        return self._nearest(tuple(self.columns), [header])[1]
 
     def _likest(self, header: str, columns: Collection[str], floor: float) -> tuple[float, str, str]:
         """The likest alias of these columns: (ratio, column, alias as compared)."""
@@ -511,7 +520,7 @@ class Source(_Strict):
         for key, value in given.items():
             if key not in self.meta_keys:
                 near = difflib.get_close_matches(key, list(self.meta_keys), 1)
-                hint_zh, hint_en = (f"，是否指 {near[0]}？", f"; did you mean {near[0]}?") if near else ("", "")
+                hint_zh, hint_en = (f"，是否指 {near[0]}？", f"; did you mean {near[0]}?") if near else ("；", "")
                 known = "、".join(self.meta_keys)
                 raise MetaError(
                     f"来源 {self.id} 没有元数据项 {key}{hint_zh}可用的有：{known}",

@@ -272,7 +272,7 @@ def _sample_rows(
     """From staging, because a quarantined row is in no fact; part and row are those of the file."""
     wanted = "" if all_rows else "and sample.final_result is distinct from 'pass'"
     return cursor.execute(
-        f"with chosen as (select sample.sample_id, sample.delivery_id, sample.final_result, sample.unjudged_reason"
+        f"with chosen as (select sample.sample_id, sample.described_in_id as delivery_id, sample.final_result, sample.unjudged_reason"
         f" {_SAMPLES} {wanted})"
         " select staged.delivery_id, staged.part, staged.file_row, staged.sample_no as key,"
         " coalesce(chosen.final_result, chosen.unjudged_reason) as outcome,"

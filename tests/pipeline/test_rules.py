@@ -39,7 +39,7 @@ GOOD: dict[str, Row] = {
         "has_surplus_fields": False, "is_producer_uscc_valid": True, "is_sampled_uscc_valid": True,
         "is_produced_on_readable": True, "sampling_kind": "evaluation", "division_basis": "file",
         "is_summary": False, "in_scope": True, "category_code": "beverages", "are_counts_readable": True,
-        "is_period_readable": True, "contradicts_attachment": False, "is_items_unclear": False,
+        "is_period_readable": True, "is_withdrawal": False, "contradicts_attachment": False, "is_items_unclear": False,
         "has_missing_fields": False, "item_result_code": "pass", "meets_limit": True,
     },
     SURVEYS: {
@@ -77,7 +77,7 @@ GOOD: dict[str, Row] = {
         "is_code_lower_case": False, "is_check_right": True, "has_surplus_fields": False, "is_shifted": False,
         "capital_text": "30万元", "capital_amount": 300000, "established_on_text": "1956-03-01",
         "established_on": "1956-03-01", "issued_on": "2022-06-30", "status_text": "在营", "status_code": "active",
-        "division_basis": "file",
+        "division_basis": "file", "is_name_masked": False,
     },
 }  # fmt: skip
 #: A valuation and a rate that are sound: what their own rules are tried on.
@@ -119,6 +119,8 @@ BAD: dict[str, dict[str, list[Row]]] = {
         "FSC108": [{"meets_limit": False}, {"final_result_code": "fail", "item_result_code": "fail"}],
         "FSC109": [{"has_missing_fields": True}],
         "FSC106": [COUNTS | {"published_pass_rate_pct": 98.1, "published_rate_digits": 1}],
+        "FSC121": [{"is_withdrawal": True, "sample_no": "S", "product_name": None, "sample_id": SHARED}],
+        "FSC122": [{"sample_id": SHARED, "item_name": "铅", "item_result_text": text} for text in ("0.7", "0.8")],
     },
     SURVEYS: {
         "SAT001": [{"is_answer_off_scale": True}] * 2,
@@ -156,6 +158,7 @@ BAD: dict[str, dict[str, list[Row]]] = {
         "ENR108": [{"identifier_scheme": "REG15", "is_check_right": False}],
         "ENR109": [{"status_code": None}],
         "ENR110": [{"division_basis": "unknown"}],
+        "ENR111": [{"is_name_masked": True}] * 2,
     },
     TITLES: {
         "TIT001": [{"holder_key": None}],
@@ -238,7 +241,7 @@ TOGETHER: dict[str, list[tuple[set[str], Row]]] = {
 }
 #: Delivery rule → rows of a delivery that fails it, beside good deliveries.
 BAD_DELIVERIES: dict[str, dict[str, list[Row]]] = {
-    FOOD: {"FSC201": [{"final_result_code": None}] * 3 + [{}]},
+    FOOD: {"FSC201": [{"final_result_code": None}] * 3 + [{}], "FSC202": [{}], "FSC203": [{}], "FSC221": [{}]},
     SURVEYS: {"SAT201": [{"scale_min": None, "scale_max": None}]},
     WEIGHTS: {},
     TITLES: {
@@ -257,6 +260,8 @@ BAD_DELIVERIES: dict[str, dict[str, list[Row]]] = {
     },
     REGISTRY: {"ENR201": [{"code_class": "missing"}] * 2 + [{"code_class": "uscc_check_wrong"}, {}]},
 }
+#: Delivery rule of spot checks → what the delivery says that it corrects; `twice.csv` is the name of two others.
+CORRECTS = {"202": "twice.csv", "203": "99", "221": "never.csv"}
 for source, letters in SPOT_CHECKS.items():
     GOOD[source] = GOOD[FOOD]
     BAD[source] = {letters + code[3:]: rows for code, rows in BAD[FOOD].items()}
@@ -265,7 +270,7 @@ for source, letters in SPOT_CHECKS.items():
         BAD[source][f"{letters}010"] = [{"category_code": None}] * 2
 SOURCES = sorted(GOOD)
 RECORD_IDS = ("weight_id", "title_record_id", "brand_record_id", "reading_id")
-REPEATS = ("SAT101", "REF006", "TIT102", "BRA102", "RDG101")
+REPEATS = ("SAT101", "REF006", "TIT102", "BRA102", "RDG101", "FSC122", "AGM122", "ISC122")
 
 
 def suite(source: str) -> Any:
@@ -327,6 +332,21 @@ def test_every_delivery_rule(warehouse: Installation, source: str) -> None:
     numbered = dict(enumerate(bad, start=3))
     with warehouse.connect() as connection:
         fill(connection, source, [(1, {})] + [(number, row) for number, code in numbered.items() for row in bad[code]])
+        said = {8: None, 9: None} | {n: CORRECTS[code[3:]] for n, code in numbered.items() if code[3:] in CORRECTS}
+        for number, corrects in said.items():
+            connection.execute(
+                "insert into ops.delivery (delivery_id, origin_id, source, file_uri, file_sha256, file_bytes, meta, status,"
+                " issued_on, issued_on_basis) overriding system value values (%s, %s, %s, %s, %s, 0, %s, 'landed',"
+                " '2021-06-01', 'set')",
+                (
+                    number,
+                    number,
+                    source,
+                    f"file:///{number}/{'mine' if corrects else 'twice'}.csv",
+                    f"{number:064x}",
+                    json.dumps({"corrects": corrects} if corrects else {}),
+                ),
+            )
         gate._profile(connection, load_source(source), [1, 2, *numbered], suite(source).PROFILE)
         connection.commit()
         outcomes = gate.evaluate("audit", f"{source}_profile", rules, keys=("delivery_id",))
@@ -352,6 +372,9 @@ def test_every_rule_on_marts(warehouse: Installation) -> None:
         # A gap between two values: never seen; and seen before, but not yet as a gap.
         "MRT005": [{"value": None}, {"value": None}],
         "MRT006": [{"value": None}],
+        # Of deliveries, not of cells: planted below.
+        "MRT007": [],
+        "MRT101": [],
     }
     assert {rule.meta["rule"] for rule in marts.TARGET_TRACKING} == set(bad)
     with warehouse.connect() as connection:
@@ -404,12 +427,44 @@ def test_every_rule_on_marts(warehouse: Installation) -> None:
                 " 'as_is', 'year', %s, %s, '2021-12-31', '2021-12-31', %s, 'x', 'grey', %s)",
                 (seen[0], indicator, f"{year}-01-01", f"{year}-12-31", value, status),
             )
+        running = connection.execute(
+            "insert into ops.build (status, as_of_on, known_at_on, code_version, backend_pid)"
+            " values ('running', '2021-12-31', '2021-12-31', 'x', 1) returning build_id"
+        ).fetchone()
+        assert running is not None
+        for number, name, corrects in (
+            (1, "twice", None),
+            (2, "twice", None),
+            (3, "c", "twice.csv"),
+            (4, "d", "c.csv"),
+        ):
+            connection.execute(
+                "insert into ops.delivery (delivery_id, origin_id, source, file_uri, file_sha256, file_bytes, meta, status,"
+                " issued_on, issued_on_basis, rows_read, rows_accepted, rows_quarantined) overriding system value values"
+                " (%s, %s, 'x', %s, %s, 0, %s, 'accepted', '2021-06-01', 'set', 1, 1, 0)",
+                (number, number, f"/{number}/{name}.csv", f"{number:064x}", json.dumps({"corrects": corrects})),
+            )
+            connection.execute(
+                "insert into ops.build_delivery (build_id, delivery_id, source, version, is_accepted, is_touched)"
+                " values (%s, %s, 'x', 1, true, true)",
+                (running[0], number),
+            )
+        # Two versions of one day that disagree, two that agree, two of different days.
+        connection.execute(
+            "create schema if not exists core; drop table if exists core.fct_sample cascade;"
+            " create table core.fct_sample as select * from (values"
+            " (1, 11, 11, date '2021-06-01', date '2021-06-01', 'pass'), (1, 12, 12, '2021-06-01', null, 'fail'),"
+            " (2, 13, 13, '2021-06-01', '2021-06-01', 'pass'), (2, 14, 14, '2021-06-01', null, 'pass'),"
+            " (3, 15, 15, '2021-06-01', '2021-06-02', 'pass'), (3, 16, 16, '2021-06-02', null, 'fail'))"
+            " as v (sample_id, delivery_id, origin_id, known_from_on, known_before_on, final_result)"
+        )
         connection.commit()
+        told = {"MRT007": {"delivery 3"}, "MRT101": {"delivery 11"}}
         outcomes = gate.evaluate("marts_next", "mart_target_tracking", marts.TARGET_TRACKING, keys=("indicator_id",))
         for outcome in outcomes:
             assert outcome.query is not None, outcome.rule
             found = connection.execute(sql.SQL("select indicator_id from ({}) as q").format(sql.SQL(outcome.query)))
-            meant = {f"{outcome.rule}-{n}" for n in range(len(bad[outcome.rule]))}
+            meant = told.get(outcome.rule, {f"{outcome.rule}-{n}" for n in range(len(bad[outcome.rule]))})
             assert {row[0] for row in found} == meant and outcome.failed == len(meant), outcome.rule
 
 

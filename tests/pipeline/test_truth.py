@@ -384,6 +384,7 @@ _OF_SPOT_CHECKS = """
         when item.row_no is null or sample.sample_id is null then 'lost'
         when item.is_duplicate then 'duplicate'
         when sample.known_before_on is not null then 'superseded'
+        when sample.unjudged_reason = 'withdrawn' then 'withdrawn by a file'
         when not sample.in_scope then 'out of scope'
         when sample.unjudged_reason is not null then sample.unjudged_reason
         when not exists (select from core.sample_measure as used where used.sample_id = sample.sample_id

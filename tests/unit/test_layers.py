@@ -34,7 +34,7 @@ LEDGER = {
 #: From the top; a module imports from its own line or from one below it.
 MODULES = [
     {"cli", "demonstration"},
-    {"ingest", "deliveries", "replay", "upgrade", "samples"},
+    {"ingest", "deliveries", "replay", "upgrade", "samples", "checklist"},
     {"landing", "gate", "dbt", "publish", "report", "alerts", "trace", "services", "quarantine"},
     {
         "exports",

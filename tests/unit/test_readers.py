@@ -394,6 +394,28 @@ def test_unknown_meta_is_refused(deliver: Deliver) -> None:
     assert "did you mean verdict?" in refusal(deliver, TABLE, verdit="pass").en
 
 
+@pytest.mark.parametrize(
+    ("said", "low", "high"),
+    [
+        ("(1-5分)", 1, 5),
+        ("（5分制）", 1, 5),
+        ("(1-7分)", 1, 7),
+        ("(7分制)", 1, 7),
+        ("(1-10分)", 1, 10),
+        ("（１０分制）", 1, 10),
+        ("(0-100分)", 0, 100),
+        ("（百分制）", 0, 100),
+    ],
+)
+def test_a_survey_whose_headers_say_the_scale(deliver: Deliver, said: str, low: int, high: int) -> None:
+    lines = f"编号,总体满意度{said},与预期相比{said},与理想相比{said}\n1,3,4,5\n"
+    reading, rows = deliver(lines, source=SURVEYS)
+    assert (reading.meta["scale_min"], reading.meta["scale_max"]) == (low, high)
+    assert values(reading, rows, "overall", "expectation", "ideal") == [("3", "4", "5")]
+    # The sidecar knows better.
+    assert deliver(lines, source=SURVEYS, scale_max=20)[0].meta["scale_max"] == 20
+
+
 # ----------------------------------------------------------------------------------------- header and title
 
 
@@ -411,6 +433,37 @@ def test_title_rows_above_the_header(deliver: Deliver) -> None:
     )
     assert meta["dates_found"] == ["2020-08-05", "2021-01-01"]
     assert meta["file"]["parts"][0]["header_row"] == 5
+
+
+@pytest.mark.parametrize(
+    ("content", "name"),
+    [
+        ("关于撤销部分食品监督抽检结果的公告,\n序号,抽样编号\n1,SC1\n", "d.csv"),
+        ("抽样编号\nSC1\n", "撤销公告_20210304.csv"),
+        ("抽样编号\nSC1\n", "2021年第3期抽检不合格信息(撤回通知).csv"),
+        (book(("作废名单", [["抽样编号"], ["SC1"]])), "d.xlsx"),
+    ],
+)
+def test_a_file_that_says_that_its_records_are_withdrawn(
+    deliver: Deliver, content: str | openpyxl.Workbook, name: str
+) -> None:
+    """Form numbers are enough then: what is withdrawn needs no verdict."""
+    reading, rows = deliver(content, name=name)
+    assert reading.meta["record_action"] == "withdraw" and len(rows) == 1
+
+
+def test_what_is_not_said_of_records_withdraws_none(deliver: Deliver) -> None:
+    for title in ("关于撤销某公司食品经营许可证的决定", "食品抽检信息公告", "不合格食品已下架、召回、撤市", "撤销"):
+        reading, _ = deliver(f"{title},\n食品名称,判定\n甲,合格\n")
+        assert "record_action" not in reading.meta, title
+    assert refusal(deliver, "抽样编号\nSC1\n").code == "missing_column"
+    assert refusal(deliver, "抽样编号\nSC1\n", record_action="report").code == "missing_column"
+    # Who knows better says so; and half a workbook is not taken for the other half.
+    said = deliver("抽样编号,食品名称,判定\nSC1,甲,合格\n", name="撤销公告.csv", record_action="report")[0]
+    assert said.meta["record_action"] == "report"
+    two = book(("抽检结果", [["食品名称", "判定"], ["甲", "合格"]]), ("撤销名单", [["抽样编号"], ["SC1"]]))
+    mixed = refusal(deliver, two)
+    assert mixed.code == "mixed_action" and "撤销名单" in mixed.zh and "record_action=report" in mixed.en
 
 
 @pytest.mark.parametrize(

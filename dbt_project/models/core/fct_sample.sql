@@ -5,6 +5,7 @@
         {'columns': ['sample_domain', 'sampling_kind', 'sampled_on']},
     ],
 ) }}
+{%- set endings = endings(spot_check_sources()) | trim %}
 
 with quarantined as (
     {{ quarantined_rows() }}
@@ -45,6 +46,7 @@ described as (
         bool_or(in_scope) as in_scope,
         bool_or(is_tableware) as is_tableware,
         bool_or(record_domain = 'foreign_alert') as is_foreign_alert,
+        coalesce(bool_or(is_withdrawal), false) as is_withdrawal,
         bool_or(final_result_code = 'fail') filter (where not is_quarantined) as has_failure,
         bool_or(final_result_code = 'pass') filter (where not is_quarantined) as has_pass,
         bool_or(initial_result_code = 'fail') filter (where not is_quarantined) as has_initial_failure,
@@ -94,17 +96,110 @@ judged as (
             else 'no_result'
         end as reason
     from standing
+),
+{% if endings %}
+ending (ending_id, ending_origin_id, ended_on, corrected_id) as (
+    {{ endings }}
+),
+
+ended as (
+    -- What a corrected file no longer holds, unless another delivery has said something in between.
+    select
+        held.sample_id,
+        held.delivery_id as described_in_id,
+        ending.ending_id,
+        ending.ending_origin_id,
+        ending.ended_on,
+        'dropped_by_correction' as ending_reason,
+        0::bigint as ending_row_count
+    from ending
+    inner join judged as held on ending.corrected_id = held.delivery_id
+    where (held.issued_on, held.origin_id) < (ending.ended_on, ending.ending_origin_id)
+        and not exists (
+            select 1
+            from judged as other
+            where other.sample_id = held.sample_id
+                and (
+                    other.delivery_id = ending.ending_id
+                    or (
+                        (other.issued_on, other.origin_id) > (held.issued_on, held.origin_id)
+                        and (other.issued_on, other.origin_id) < (ending.ended_on, ending.ending_origin_id)
+                    )
+                )
+        )
+    union all
+    -- A list of what is withdrawn describes little: the sample is what was known of it before.
+    (
+        select distinct on (withdrawal.sample_id, withdrawal.delivery_id)
+            withdrawal.sample_id,
+            earlier.delivery_id as described_in_id,
+            withdrawal.delivery_id as ending_id,
+            withdrawal.origin_id as ending_origin_id,
+            withdrawal.issued_on as ended_on,
+            withdrawal.reason as ending_reason,
+            withdrawal.row_count as ending_row_count
+        from judged as withdrawal
+        inner join judged as earlier
+            on
+                withdrawal.sample_id = earlier.sample_id
+                and not earlier.is_withdrawal
+                and (earlier.issued_on, earlier.origin_id) < (withdrawal.issued_on, withdrawal.origin_id)
+        where withdrawal.is_withdrawal and withdrawal.quarantined_row_count = 0
+        order by withdrawal.sample_id, withdrawal.delivery_id, earlier.issued_on desc, earlier.origin_id desc
+    )
+),
+{% endif %}
+versions as (
+    select
+        judged.*,
+        null::bigint as ending_id,
+        null::bigint as ending_origin_id,
+        null::date as ended_on,
+        null::text as ending_reason,
+        null::bigint as ending_row_count
+    from judged
+    {%- if endings %}
+    where not exists (
+        select 1 from ended where ended.sample_id = judged.sample_id and ended.ending_id = judged.delivery_id
+    )
+    union all
+    select
+        judged.*,
+        ended.ending_id,
+        ended.ending_origin_id,
+        ended.ended_on,
+        ended.ending_reason,
+        ended.ending_row_count
+    from ended
+    inner join judged on ended.sample_id = judged.sample_id and ended.described_in_id = judged.delivery_id
+    {%- endif %}
+),
+
+dated as (
+    select
+        versions.*,
+        delivery_id as described_in_id,
+        coalesce(ending_id, delivery_id) as stating_id,
+        coalesce(ending_origin_id, origin_id) as stating_origin_id,
+        coalesce(ended_on, issued_on) as stated_on,
+        coalesce(ending_reason, reason) as final_reason
+    from versions
 )
 
 select
     sample_id,
-    delivery_id,
-    origin_id,
+    stating_id as delivery_id,
+    stating_origin_id as origin_id,
+    -- Whose rows describe it: of a sample that was withdrawn or dropped, those of the delivery before.
+    described_in_id,
     sample_domain,
-    issued_on as known_from_on,
+    stated_on as known_from_on,
     -- Half-open; equal dates give an empty interval, so the later arrival counts. What its correction gave another key
     -- ends with it.
-    least(lead(issued_on) over (partition by sample_id order by issued_on, origin_id), corrected_on) as known_before_on,
+    least(
+        lead(stated_on) over (partition by sample_id order by stated_on, stating_origin_id),
+        case when ending_id is null then corrected_on end
+    ) as known_before_on,
     sample_no,
     product_name,
     producer_name,
@@ -125,25 +220,25 @@ select
     sampling_kind_basis,
     task_text,
     notice_no,
-    reason is null as is_judged,
-    reason as unjudged_reason,
+    final_reason is null as is_judged,
+    final_reason as unjudged_reason,
     case
-        when reason is not null then null
+        when final_reason is not null then null
         when has_failure then 'fail'
         else 'pass'
     end as final_result,
     case
-        when reason is not null then null
+        when final_reason is not null then null
         when has_initial_failure then 'fail'
         else 'pass'
     end as initial_result,
     coalesce(is_reinspected, false) as is_reinspected,
-    failed_item_count,
+    case when ending_id is null then failed_item_count else 0 end as failed_item_count,
     -- A failure can still be contested from the day that the party, else the public, learnt of it.
     case
-        when reason is null and has_failure and not coalesce(is_reinspected, false)
+        when final_reason is null and has_failure and not coalesce(is_reinspected, false)
             then coalesce(notified_on, published_on, issued_on)
     end as contestable_from_on,
-    row_count,
-    quarantined_row_count
-from judged
+    coalesce(ending_row_count, row_count) as row_count,
+    case when ending_id is null then quarantined_row_count else 0 end as quarantined_row_count
+from dated

@@ -6,6 +6,7 @@
     ],
 ) }}
 {#- Counts as offices publish them, one row per scope and delivery: they stand in where no samples are delivered. #}
+{%- set endings = endings(spot_check_sources()) | trim %}
 
 with quarantined as (
     {{ quarantined_rows() }}
@@ -35,6 +36,38 @@ staged as (
     left join corrected
         on accepted.delivery_id = corrected.delivery_id and accepted.row_no = corrected.row_no
     where quarantined.row_no is null
+),
+{% if endings %}
+ending (ending_id, ending_origin_id, ended_on, corrected_id) as (
+    {{ endings }}
+),
+
+dropped as (
+    -- A line that a corrected file no longer holds.
+    select
+        held.summary_id,
+        held.delivery_id,
+        min(ending.ended_on) as ended_on
+    from ending
+    inner join staged as held on ending.corrected_id = held.delivery_id
+    where (held.issued_on, held.origin_id) < (ending.ended_on, ending.ending_origin_id)
+        and not exists (
+            select 1
+            from staged as other
+            where other.summary_id = held.summary_id and other.delivery_id = ending.ending_id
+        )
+    group by held.summary_id, held.delivery_id
+),
+{% endif %}
+versions as (
+    select
+        staged.*,
+        {{ 'dropped.ended_on' if endings else 'null::date' }} as dropped_on
+    from staged
+    {%- if endings %}
+    left join dropped on staged.summary_id = dropped.summary_id and staged.delivery_id = dropped.delivery_id
+    {%- endif %}
+    where staged.place = 1
 )
 
 select
@@ -47,8 +80,10 @@ select
     sample_domain,
     issued_on as known_from_on,
     least(
-        lead(issued_on) over (partition by summary_id order by issued_on, origin_id), corrected_on
+        lead(issued_on) over (partition by summary_id order by issued_on, origin_id), corrected_on, dropped_on
     ) as known_before_on,
+    -- The line says that such counts are withdrawn: it ends earlier ones, and none of its own are counted.
+    coalesce(is_withdrawal, false) as is_withdrawn,
     period_start_on,
     period_end_on,
     period_basis,
@@ -79,5 +114,4 @@ select
     coalesce(100.0 * passed_count / tested_count, published_pass_rate_pct) as pass_rate_pct,
     published_pass_rate_pct,
     published_rate_digits
-from staged
-where place = 1
+from versions

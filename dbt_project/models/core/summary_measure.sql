@@ -15,5 +15,6 @@ left join {{ ref('product_category') }} as category
     on counted.sample_domain = category.sample_domain and counted.category_code = category.category_code
 where
     counted.in_scope
+    and counted.is_withdrawn is not true
     -- A total is taken for what its office calls so.
     and (not measure.only_main_categories or counted.category_code is null or coalesce(category.is_main, false))

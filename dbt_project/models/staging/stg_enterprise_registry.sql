@@ -182,6 +182,8 @@ select
     end as organisation_code,
     enterprise_name,
     normalized_name,
+    -- 宁夏长*实业有限公司: no name to be matched by.
+    enterprise_name ~ '[*×]' as is_name_masked,
     established_on as established_on_text,
     established_date as established_on,
     deregistered_on as deregistered_on_text,

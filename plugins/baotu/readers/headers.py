@@ -13,7 +13,7 @@ from baotu.readers.items import item_columns
 from baotu.readers.personal import hashed
 from baotu.readers.reading import HEADER_ROWS, File, Part, Reading, Table
 from baotu.readers.rows import MARKS, rows_of
-from baotu.readers.titles import facts, verdict
+from baotu.readers.titles import facts, record_action, verdict
 
 if TYPE_CHECKING:
     from baotu.sources import Missing, Source
@@ -46,6 +46,7 @@ def understood(file: File, tables: Sequence[Table], how: dict[str, Any]) -> Read
         else:
             _check_part(file, part)
     parts = [part for part in parts if not part.match.missing_required]
+    _check_action(file, parts)
     order = [table.name for table in tables]
     skipped.sort(key=lambda entry: order.index(entry["part"]))
     return _reading(file, parts, skipped, how)
@@ -81,6 +82,9 @@ def _find_header(file: File, table: Table) -> Part | None:
     if found := verdict(file, table, title):
         about |= dict(zip(("verdict", "verdict_basis"), found, strict=True))
     given = file.given | ({"verdict": found[0]} if found and "verdict" in source.meta_keys else {})
+    if "record_action" not in file.given and (action := record_action(file, table.name, title)):
+        # A list of what is withdrawn names samples; it has no verdicts.
+        given |= {"record_action": action}
     match = source.match(levels, given)
     headers = ["/".join(dict.fromkeys(_clean(level) for level in cell)) for cell in levels]
     named = {headers[i] for i in (*match.mapping, *match.personal)} | MARKS
@@ -163,6 +167,21 @@ def _check_part(file: File, part: Part) -> None:
     if part.match.missing_required:
         zh, en = zip(*(_missing_text(file.source, m) for m in part.match.missing_required), strict=True)
         file.refuse("missing_column", "".join(zh), " ".join(en), part.name, part.header_row)
+
+
+def _check_action(file: File, parts: Sequence[Part]) -> None:
+    """A delivery withdraws or reports: taken for the other, half of such a workbook would change its meaning."""
+    actions = {part.name: record_action(file, part.name, part.title) for part in parts}
+    withdrawing = [name for name, action in actions.items() if action == "withdraw"]
+    others = [name for name, action in actions.items() if action != "withdraw"]
+    if withdrawing and others:
+        file.refuse(
+            "mixed_action",
+            f"工作表「{'」「'.join(withdrawing)}」的标题说明其中的记录被撤销,而「{'」「'.join(others)}」不是。"
+            "请分成两个文件报送;若不是撤销,可用 --set record_action=report 说明。",
+            f"the titles of {', '.join(withdrawing)} say that their records are withdrawn, those of {', '.join(others)}"
+            " do not. Send two files; if nothing is withdrawn, say --set record_action=report.",
+        )
 
 
 def _missing_text(source: Source, missing: Missing) -> tuple[str, str]:
@@ -280,6 +299,8 @@ def _reading(file: File, parts: Sequence[Part], skipped: Sequence[dict[str, Any]
     for layout in reversed(layouts):
         meta |= source.check_meta(layout.meta)
     meta |= {key: value for key, value in found.items() if key != "dates"} | file.given
+    if parts and (action := record_action(file, parts[0].name, parts[0].title)):
+        meta["record_action"] = action
     if "issued_on" in file.given:
         meta["issued_on_basis"] = "given"
     meta["title"] = [line for part in parts for line in part.title]

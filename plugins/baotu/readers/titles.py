@@ -22,7 +22,7 @@ def facts(file: File, title: Sequence[str], *, with_file_name: bool = True) -> d
         for text, basis in places:
             for match in pattern.finditer(unicodedata.normalize("NFKC", text)):
                 for group, value in match.groupdict().items():
-                    if not value or group in found:
+                    if not value or group in found or group == "withdraw":
                         continue
                     if group != "issued_on":
                         found[group] = value
@@ -61,3 +61,20 @@ def _verdict_of(file: File, text: str) -> str | None:
                 said.add(code)
                 plain = plain.replace(word, "\0")
     return "both" if len(said) > 1 else next(iter(said), None)
+
+
+def record_action(file: File, sheet: str, title: Sequence[str]) -> str | None:
+    """`withdraw` where a table's sheet, title or file name says that its rows are withdrawn; given meta goes first."""
+    if "record_action" in file.given:
+        return str(file.given["record_action"])
+    places = (sheet, *title, Path(file.name).stem)
+    return "withdraw" if any(_says_withdrawal(file, text) for text in places) else None
+
+
+def _says_withdrawal(file: File, text: str) -> bool:
+    plain = unicodedata.normalize("NFKC", text)
+    return any(
+        match.groupdict().get("withdraw")
+        for pattern in map(re.compile, file.source.title_patterns)
+        for match in pattern.finditer(plain)
+    )
