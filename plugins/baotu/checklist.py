@@ -64,12 +64,17 @@ def check_file(source: Source, path: Path) -> Iterator[Finding]:
         return
     how = {key: value for key, value in reading.meta["file"].items() if isinstance(value, str)}
     yield Finding("ok", f"{path.name} can be read: {rows} rows; {', '.join(f'{k} {v}' for k, v in how.items())}")
+    near_misses = {
+        (part["part"], miss["header"]): miss["column"]
+        for part in reading.meta["file"]["parts"]
+        for miss in part.get("near_misses", ())
+    }
     for part, headers in reading.mapping.items():
         for header, column in headers.items():
             where = f"{part or 'table'}: {header!r}"
             if column is not None:
                 yield Finding("ok", f"{where} → {column}")
-            elif near := source.nearest(header):
+            elif near := near_misses.get((part, header)):
                 yield Finding(
                     "look",
                     f"{where} is not known and kept in extra; near it is {near}: if it is that column, add the header to"

@@ -476,10 +476,6 @@ class Source(_Strict):
                 best = (ratio, header, column)
         return best[1], best[2]
 
-    def nearest(self, header: str) -> str | None:
-        """The column that an unknown header comes near to: a suggestion for people, never applied."""
-        return self._nearest(tuple(self.columns), [header])[1]
-
     def _likest(self, header: str, columns: Collection[str], floor: float) -> tuple[float, str, str]:
         """The likest alias of these columns: (ratio, column, alias as compared)."""
         best = (floor, "", "")
