@@ -24,6 +24,11 @@ begin
     cell := translate(cell, '⁻⁺⁰¹²³⁴⁵⁶⁷⁸⁹', '-+0123456789');
     cell := translate(normalize(cell, nfkc), E'−–µ〜～≦≧﹤﹥　\u00A0', '--μ~~≤≥<>  ');
     cell := regexp_replace(cell, '([0-9)])\s*[×xXхХ*·]\s*10(?=\^|[^0-9]|$)', '\1*10', 'g');
+    -- 1.7×1000, the power written out; n1:34000；n2:44000, subsamples numbered.
+    cell := regexp_replace(cell, '([0-9.]+)\s*[×*]\s*1(0{2,8})(?![0-9.])', '\1*10^@\2', 'g');
+    cell := replace(replace(replace(replace(replace(replace(replace(cell, '@00000000', '8'), '@0000000', '7'),
+        '@000000', '6'), '@00000', '5'), '@0000', '4'), '@000', '3'), '@00', '2');
+    cell := regexp_replace(cell, '(?:^|(?<=[;, ]))n[1-9]\s*[:=]\s*(?=[0-9])', '', 'g');
     cell := replace(replace(btrim(cell), '<=', '≤'), '>=', '≥');
     cell := regexp_replace(cell, '^(?:实测值?|检验结果|检测结果|结果|标准值|限量值?|标准要求|限值|单项)[:]?\s*', '');
 
@@ -57,7 +62,13 @@ begin
         cell := parts[2];
     end if;
 
+    -- 103(CFU/g): the unit in brackets.
+    cell := regexp_replace(cell, '(?<=[0-9])\s*\((' || units || ')\)$', '\1');
     parts := regexp_match(cell, '^\(?(' || scaled || ')\)?\s*(' || units || ')?(?:\s*\(.{1,20}\))?[。.;,]?$');
+    -- 103 CFU/g may be a power that lost its height.
+    if parts[1] ~ '^10[2-9]$' and parts[2] ~* '^(cfu|mpn)' then
+        return '{"state": "text"}';
+    end if;
     if parts is not null then
         return jsonb_strip_nulls(jsonb_build_object('state', 'number', 'comparator', nullif(sign, ''),
             'value', {{ function('scaled_number').include(database=false) }}(parts[1]),

@@ -1,6 +1,6 @@
 {{ config(meta={'language': 'plpgsql', 'strict': true, 'cost': 300}) }}
 -- Whether a result keeps a limit, both as `measurement` gives them; NULL where that cannot be told: other units, a
--- result that is only bounded (<0.5 against ≤0.1), text. Masses per mass and per volume compare across their prefixes.
+-- result that is only bounded (<0.5 against ≤0.1), a limit without a sign, text. Masses per mass and per volume compare across their prefixes.
 declare
     factors constant jsonb := '{"g/kg": [1, 1e-3], "mg/kg": [1, 1e-6], "μg/kg": [1, 1e-9], "ng/kg": [1, 1e-12],
         "g/100g": [1, 1e-2], "mg/100g": [1, 1e-5], "mg/g": [1, 1e-3], "μg/g": [1, 1e-6],
@@ -45,7 +45,9 @@ begin
         return case when sign is null then measured between allowed and (permitted ->> 'high')::numeric end;
     elsif limit_state <> 'number' then
         return null;
-    elsif coalesce(bound, '≤') in ('≤', '<') then
+    elsif bound is null then
+        return null;  -- 99% may be the most or the least
+    elsif bound in ('≤', '<') then
         return case
             when sign in ('>', '≥') then case when measured > allowed or (sign = '>' and measured = allowed) then false end
             when sign in ('<', '≤') then case when measured <= allowed then true end

@@ -19,7 +19,13 @@ declare
     found jsonb := '[]';
     first integer;
     flat text[];
+    dividers constant text := E'║‖∥∣|¦│┃;；、/\r\n';
+    masked constant text := E'\uE000\uE001\uE002\uE003\uE004\uE005\uE006\uE007\uE008\uE009\uE00A\uE00B\uE00C\uE00D';
 begin
+    -- What stands in brackets divides nothing: 大肠菌群(n=5;c=2;m=10;M=100(CFU/g)).
+    if item_name ~ '[（(][^）)]*[║‖∥∣|¦│┃;；、/\r\n]' then
+        item_name := {{ function('mask_in_brackets').include(database=false) }}(item_name, dividers, masked);
+    end if;
     -- A column of items alone that holds triples: the others were never columns of their own.
     if combined is null and item_result is null and item_limit is null and item_name ~ bars
         and cardinality(regexp_split_to_array(regexp_replace(item_name, breaks, '|', 'g'), bars)) % 3 = 0
@@ -61,7 +67,7 @@ begin
                 end if;
             end loop;
         end loop;
-        return found;
+        return translate(found::text, masked, dividers)::jsonb;
     end if;
 
     names := regexp_split_to_array(btrim(item_name, E' \t\r\n　;；、'), '(?:' || breaks || ')|(?:\s*' || bars || '\s*)');
@@ -105,5 +111,5 @@ begin
             found := found || jsonb_build_object('name', names[first], 'result', results[first], 'limit', limits[first]);
         end if;
     end loop;
-    return found;
+    return translate(found::text, masked, dividers)::jsonb;
 end

@@ -14,6 +14,9 @@
 ]) -%}
 {%- set names_jinan = "'济南(?!(东|西|南|北|中)?(路|大街|街|大道))'" -%}
 {%- set means_all = "'^(合计|总计|小计|共计|全市|全部|总体)$'" -%}
+{#- 色值（≤150IU）, 大肠菌群(n=5,c=2,m=10,M=100(CFU/g)), 桔青霉素(50μg/kg): a limit at the end of an item's name. -#}
+{%- set limit_in_name = "'[（(] *((?:[≤≥<>＜＞﹤﹥≦≧]|不得|不应|不大于|不超过|不低于|不小于|n *=|[0-9.]+ ?(?:[mμu]?g|IU|CFU|%))"
+    ~ "(?:[^（）()]|[（(][^（）()]*[）)])*)[）)] *$'" -%}
 {%- set counts = ['sampled_count', 'tested_count', 'passed_count', 'failed_count'] -%}
 with delivery as (
     select
@@ -287,7 +290,9 @@ typed as (
         stats.parse_date(sampled_on) as sampled_date,
         stats.parse_date(published_on) as published_date,
         stats.parse_date(notified_on) as notified_date,
-        stats.production_date(production_date, is_purchase_column, coded.issued_on) as production,
+        stats.production_date(
+            production_date, is_purchase_column, coalesce(stats.parse_date(published_on), coded.issued_on)
+        ) as production,
         attachment_alias.result_code as attachment_result_code,
         stats.normalize_uscc(producer_uscc) as producer_uscc_code,
         stats.normalize_uscc(sampled_uscc) as sampled_uscc_code,
@@ -405,7 +410,7 @@ measured as (
                 coalesce(
                     piece_limit,
                     -- 色值（≤150IU）, 乙基麦芽酚（不得使用）
-                    substring(piece_name from '[（(]\s*((?:[≤≥<>＜＞﹤﹥≦≧]|不得|不应|不大于|不超过|不低于|不小于|n\s*=)[^（）()]*)[）)]\s*$')
+                    substring(piece_name from {{ limit_in_name }})
                 )
             ) as permitted
         from itemised
@@ -474,7 +479,7 @@ select
     industry_code as industry_code_text,
     monitoring_round,
     stats.clean_text(
-        regexp_replace(piece_name, '[（(]\s*(?:[≤≥<>＜＞﹤﹥≦≧]|不得|不应|不大于|不超过|不低于|不小于|n\s*=)[^（）()]*[）)]\s*$', '')
+        regexp_replace(piece_name, {{ limit_in_name }}, '')
     ) as item_name,
     btrim(piece_name, E' \t\r\n　') as item_name_text,
     btrim(piece_result, E' \t\r\n　') as item_result_text,

@@ -43,6 +43,8 @@ def items(connection: Connection, name: str | None, result: str | None = None, l
         # One item, its subsamples.
         (("菌落总数", "4.1×10⁴/8.6×10⁴/7.2×10⁴", "n=5,c=2,m=10⁴,M=10⁵"), None),
         (("菌落总数", "12；0；3；0；0", None), None),
+        (("大肠菌群（n=5;c=2;m=100;M=1000(CFU/g)）", "1;2;3;4;5", None), None),
+        (("大肠菌群(n=5;c=2、m=1)║霉菌", "12║5", None), [("大肠菌群(n=5;c=2、m=1)", "12", None), ("霉菌", "5", None)]),
         # The pieces do not line up: nothing is guessed.
         (("甲║乙║丙", "1║2", None), []),
         (("甲、乙", "1g/kg;2g/kg;3g/kg", None), None),
@@ -106,6 +108,9 @@ NUMBER = "number"
         ("8.2×10<sup>2</sup>CFU/g", {"state": NUMBER, "value": 820, "unit": "CFU/g"}),
         ("10⁵CFU/g", {"state": NUMBER, "value": 100000, "unit": "CFU/g"}),
         ("1.0x10³", {"state": NUMBER, "value": 1000}),
+        ("1.7×1000μg/kg", {"state": NUMBER, "value": 1700, "unit": "μg/kg"}),
+        ("1.2×100000CFU/g", {"state": NUMBER, "value": 120000, "unit": "CFU/g"}),
+        ("5.0(CFU/g)", {"state": NUMBER, "value": 5, "unit": "CFU/g"}),
         ("1,240mg/kg", {"state": NUMBER, "value": 1240, "unit": "mg/kg"}),
         ("150IU", {"state": NUMBER, "value": 150, "unit": "IU"}),
         ("38.2%vol", {"state": NUMBER, "value": 38.2, "unit": "%vol"}),
@@ -131,6 +136,8 @@ NUMBER = "number"
         ("4.1×10⁴，8.6×10⁴，7.2×10⁴，3.3×10⁴，9.5×10⁴CFU/g",
          {"state": "subsamples", "values": [41000, 86000, 72000, 33000, 95000], "value": 95000, "unit": "CFU/g"}),
         ("12/0/3/0/0CFU/250mL", {"state": "subsamples", "values": [12, 0, 3, 0, 0], "value": 12, "unit": "CFU/250mL"}),
+        ("n1:34000；n2:44000；n3:47000（CFU/g）",
+         {"state": "subsamples", "values": [34000, 44000, 47000], "value": 47000, "unit": "CFU/g"}),
         ("<10\n20\n30", {"state": "subsamples", "values": [10, 20, 30], "value": 30}),
         ("n=5,c=2,m=2.5×10⁴,M=10⁵CFU/g",
          {"state": "plan", "n": 5, "c": 2, "m": 25000, "M": 100000, "unit": "CFU/g"}),
@@ -139,6 +146,7 @@ NUMBER = "number"
         ("①1.4×10", {"state": "text"}),
         ("1.4×10", {"state": "text"}),
         ("8.2×104", {"state": "text"}),
+        ("≤103(CFU/g)", {"state": "text"}),
         ("未标示生产许可证编号", {"state": "text"}),
         ("GB 7718", {"state": "text"}),
         ("不合格", {"state": "text"}),
@@ -178,6 +186,7 @@ def test_measurement(stats_functions: Connection, text: str, expected: dict[str,
         ("5mg/kg", "≤5%", None),
         ("5mg/L", "≤5mg/kg", None),
         ("标签", "≤5mg/kg", None),
+        ("96.2%", "99%", None),
     ],
 )
 def test_meets_limit(stats_functions: Connection, result: str, limit: str, expected: bool | None) -> None:

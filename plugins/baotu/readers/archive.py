@@ -100,7 +100,7 @@ def _unpacked(file: File, archive: zipfile.ZipFile, entry: zipfile.ZipInfo, name
                 if done > ZIP_BYTES:  # whatever its directory says
                     raise zipfile.BadZipFile("larger than declared")
                 spool.write(chunk)
-    except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError, EOFError, zlib.error):
+    except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError, EOFError, ValueError, zlib.error):
         file.refuse(
             "damaged",
             f"压缩包内的「{name}」已损坏，解压不出。请重新打包报送。",

@@ -81,7 +81,7 @@ def _check_parts(file: File) -> None:
                         cells += len(found)
                         columns.update(found)
                         last_row = max(last_row, max(map(int, _ROW.findall(whole)), default=0))
-            except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError, EOFError, zlib.error):
+            except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError, EOFError, ValueError, zlib.error):
                 file.refuse(
                     "damaged",
                     f"工作簿的 {entry.filename} 已损坏或加密。请用 Excel 打开、另存后重新报送。",
