@@ -260,7 +260,7 @@ def row_rules(source: str, letters: str, product_zh: str) -> list[Any]:
             unexpected_rows_query="with slice as (select * from {batch}), valued as (select delivery_id, row_no, item_no,"
             " min(item_result_text) over one <> max(item_result_text) over one as differs from slice"
             " where sample_no is null and sample_id is not null and record_domain = 'domestic'"
-                " and item_result_text is not null"
+            " and item_result_text is not null"
             " window one as (partition by delivery_id, sample_id, item_name))"
             " select delivery_id, row_no, item_no from valued where differs",
             severity="info",

@@ -8,12 +8,13 @@ import unicodedata
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from baotu.headings import Levels, levels_of
-from baotu.readers.items import item_columns
+from baotu.headings import normalize_header
+from baotu.readers.items import grouped_columns, item_columns
+from baotu.readers.levels import head_of, is_numbering
 from baotu.readers.personal import hashed
 from baotu.readers.reading import HEADER_ROWS, File, Part, Reading, Table
 from baotu.readers.rows import MARKS, rows_of
-from baotu.readers.titles import facts, record_action, verdict
+from baotu.readers.titles import about_part, facts, record_action, title_lines
 
 if TYPE_CHECKING:
     from baotu.sources import Missing, Source
@@ -53,39 +54,25 @@ def understood(file: File, tables: Sequence[Table], how: dict[str, Any]) -> Read
 
 
 def _find_header(file: File, table: Table) -> Part | None:
-    """The row that names most known columns, or two rows that name more together; of equals the first.
-
-    None when no row names one.
-    """
+    """The table with its header understood; None when no row names a column."""
     records, source = table.head, file.source
-    scores = [source.known(cells, file.given) for _, cells in records]
-    if not any(scores):
+    head = head_of(source, file.given, table)
+    if head is None:
         return None
-    position = scores.index(max(scores))
-    best, depth = scores[position], 1
-    levels: list[Levels] = [levels_of(cell) for cell in records[position][1]]
-    for upper in range(len(records) - 1):
-        # Only beside rows that name something: two levels are tried for every pair else, of 16,000 columns perhaps.
-        if max(scores[upper : upper + 2]) * 2 < best:
-            continue
-        together = _levels(table, upper)
-        if (score := source.known(together, file.given)) > best:
-            best, depth, position, levels = score, 2, upper, together
-    rows = records[position : position + depth]
-    row = rows[-1][0]
-    title = []
-    for _, above in records[:position]:
-        text = " ".join(dict.fromkeys(_clean(cell) for cell in above if cell and cell.strip()))
-        if text:
-            title.append(text[:1000])
-    about: dict[str, Any] = {}
-    if found := verdict(file, table, title):
-        about |= dict(zip(("verdict", "verdict_basis"), found, strict=True))
-    given = file.given | ({"verdict": found[0]} if found and "verdict" in source.meta_keys else {})
+    levels = head.levels
+    rows = records[head.first : head.last + 1]
+    row = above = rows[-1][0]
+    numbering = records[head.last + 1 : head.last + 3]
+    if numbering and is_numbering(numbering[0][1], numbering[1][1] if len(numbering) > 1 else ()):
+        above = numbering[0][0]
+    title = title_lines(cells for _, cells in records[: head.first])
+    about = about_part(file, table, title)
+    implied = {"verdict": about["verdict"]} if "verdict" in about and "verdict" in source.meta_keys else {}
     if "record_action" not in file.given and (action := record_action(file, table.name, title)):
         # A list of what is withdrawn names samples; it has no verdicts.
-        given |= {"record_action": action}
-    match = source.match(levels, given)
+        implied["record_action"] = action
+    grouped = grouped_columns(source, ["".join(cell) for cell in levels])
+    match = source.match([() if i in grouped else cell for i, cell in enumerate(levels)], file.given | implied)
     headers = ["/".join(dict.fromkeys(_clean(level) for level in cell)) for cell in levels]
     named = {headers[i] for i in (*match.mapping, *match.personal)} | MARKS
     extras: list[tuple[int, str]] = []
@@ -112,38 +99,8 @@ def _find_header(file: File, table: Table) -> Part | None:
             about["combined_order"] = order
     if items := item_columns(source, {key: headers[index] for index, key in extras if headers[index]}):
         about["items"] = items
-    return Part(table, row, match, headers, extras, personal, households, title, [cells for _, cells in rows], about)
-
-
-def _levels(table: Table, upper: int) -> list[Levels]:
-    """Two rows as one header: what stands above, where it is merged over several columns or blank to its right."""
-    (number, above), (_, below) = table.head[upper : upper + 2]
-    width = max(len(above), len(below))
-    top = [*above, *[""] * (width - len(above))]
-    spans = {column: last for first, column, _, last in table.merged if first == number}
-    carried, until = "", -1
-    levels: list[Levels] = []
-    for index in range(width):
-        text = top[index]
-        lower = below[index] if index < len(below) else ""
-        if text.strip():
-            # Without merged cells, as a text has it, a name reaches over the blanks to its right.
-            carried, until = text, spans.get(index, -1) if table.merged else width
-        elif index <= until and lower.strip():
-            text = carried
-        else:
-            carried, until = ("", -1) if not lower.strip() else (carried, until)
-        levels.append(levels_of((text, lower) if text != lower else text))
-    return levels
-
-
-def _about(file: File, part: Part) -> dict[str, Any]:
-    """What a part says of all its rows; what was given for the delivery outranks it."""
-    about = dict(part.about) | {"title": part.title}
-    own = facts(file, [*part.title, part.name], with_file_name=False)
-    return about | {
-        key: own[key] for key in ("notice_no", "period", "issued_on") if key in own and key not in file.given
-    }
+    lines = [[normalize_header(cell) for cell in cells if cell.strip()] for _, cells in rows]
+    return Part(table, row, above, match, headers, extras, personal, households, title, lines, about)
 
 
 def _clean(header: str) -> str:
@@ -293,18 +250,18 @@ def _reading(file: File, parts: Sequence[Part], skipped: Sequence[dict[str, Any]
                 ],
             }
         )
-    found = facts(file, [line for part in parts for line in part.title])
+    found = facts(source, [line for part in parts for line in part.title], file.name)
     layouts = [layout for part in parts if (layout := source.layout_of(part.headers, set(part.match.mapping.values())))]
     meta: dict[str, Any] = {}
     for layout in reversed(layouts):
         meta |= source.check_meta(layout.meta)
-    meta |= {key: value for key, value in found.items() if key != "dates"} | file.given
+    meta |= {key: value for key, value in found.items() if key not in ("dates", "unit")} | file.given
     if parts and (action := record_action(file, parts[0].name, parts[0].title)):
         meta["record_action"] = action
     if "issued_on" in file.given:
         meta["issued_on_basis"] = "given"
     meta["title"] = [line for part in parts for line in part.title]
-    meta["parts"] = {part.name: _about(file, part) for part in parts}
+    meta["parts"] = {part.name: part.about for part in parts}
     meta["dates_found"] = found["dates"]
     meta["file"] = {"parts": described, "skipped_parts": list(skipped)} | how
     reading = Reading(meta, mapping, columns, _rows=lambda reading: rows_of(file, parts, reading))

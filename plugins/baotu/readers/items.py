@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from baotu.headings import UNIT, normalize_header, plain_header
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 #: 项目1, 结果1, 标准1; 检验项目.1 as pandas writes a repeated name; 检验项目.2 as the reader does.
 _NUMBERED = re.compile(r"^(.*?)[(]?[.]?(\d{1,2}|[一二三四五六七八九十])[)]?$")
+_AGAIN = re.compile(r"\.\d{1,2}$")
 _UNIT = re.compile(UNIT)
 _LIMIT = re.compile(r"^(?:[≤≥<>]|不得|不应|不大于|不小于|不超过)")
 
@@ -50,21 +51,41 @@ def _substances(source: Source, extras: Mapping[str, str]) -> list[dict[str, str
     return found
 
 
-def _groups(source: Source, extras: Mapping[str, str]) -> list[dict[str, str]]:
+def grouped_columns(source: Source, headers: Sequence[str]) -> set[int]:
+    """Columns of item, result and limit that stand there again and again, 检验项目, 检验结果, 检验项目, 检验结果.
+
+    None of them is the row's own item then, not even the first. The names may be numbered from the second on, as
+    pandas writes them; two results behind one item are no groups.
+    """
+    roles = _roles(source)
+    places = []
+    for index, header in enumerate(headers):
+        name = normalize_header(header)
+        if role := roles.get(name) or roles.get(_AGAIN.sub("", name)):
+            places.append((index, role))
+    order = [role for _, role in places]
+    size = order.index("name_column", 1) if order[:1] == ["name_column"] and order.count("name_column") > 1 else 0
+    one = order[:size]
+    if "result_column" not in one or len(set(one)) < size or order != one * (len(order) // size):
+        return set()
+    return {index for index, _ in places}
+
+
+def _roles(source: Source) -> dict[str, str]:
     numbered = source.items.numbered
     if numbered is None:
-        return []
-    roles = {
-        normalize_header(text): role
-        for role, texts in (
-            ("name_column", numbered.item),
-            ("result_column", numbered.result),
-            ("limit_column", numbered.limit),
-        )
-        for text in texts
-    }
+        return {}
+    kinds = (("name_column", numbered.item), ("result_column", numbered.result), ("limit_column", numbered.limit))
+    return {normalize_header(text): role for role, texts in kinds for text in texts}
+
+
+def _groups(source: Source, extras: Mapping[str, str]) -> list[dict[str, str]]:
+    roles = _roles(source)
     groups: dict[str, dict[str, str]] = {}
     for key in extras:
-        if (match := _NUMBERED.match(normalize_header(key))) and match[1] in roles:
-            groups.setdefault(match[2], {}).setdefault(roles[match[1]], key)
+        name = normalize_header(key)
+        # The first of names that repeat has no number.
+        stem, number = (match[1], match[2]) if (match := _NUMBERED.match(name)) and name not in roles else (name, "")
+        if stem in roles:
+            groups.setdefault(number, {}).setdefault(roles[stem], key)
     return [group for group in groups.values() if {"name_column", "result_column"} <= group.keys()]

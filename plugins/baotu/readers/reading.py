@@ -74,7 +74,10 @@ class Part:
     """A table whose header is understood."""
 
     table: Table
+    #: The header's last row, as a person counts.
     header_row: int
+    #: The last row above the data: the header's own, or one that numbers its columns.
+    above_data: int
     match: HeaderMatch
     headers: list[str]
     #: Columns kept in extra, with their keys there.
@@ -84,7 +87,7 @@ class Part:
     #: Columns declared `personal_under`, those kept in extra too: (their codes, they themselves).
     households: list[tuple[list[int], list[int]]]
     title: list[str]
-    #: The header's rows as sent, to know them again at a page break.
+    #: The header's rows, normalised and without blanks, to know them again at a page break.
     header: list[list[str]] = field(default_factory=list)
     #: What name, title, sheet and file say of all its rows; see docs/architecture.md, meta.
     about: dict[str, Any] = field(default_factory=dict)

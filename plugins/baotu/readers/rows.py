@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from operator import itemgetter
 
+from baotu.headings import normalize_header
 from baotu.readers.personal import hash_households, is_household
 from baotu.readers.reading import File, Part, Reading, Row
 
@@ -20,6 +21,7 @@ FIELD_COUNT, SURPLUS, MISSING_FIELDS, WITHHELD = (
     "__missing_fields__",
     "__withheld__",
 )
+_WHITE = frozenset(c for c in map(chr, range(0x3001)) if c.isspace())
 MARKS = frozenset({FIELD_COUNT, SURPLUS, MISSING_FIELDS, WITHHELD})
 
 
@@ -29,25 +31,31 @@ def rows_of(file: File, parts: Sequence[Part], reading: Reading) -> Iterator[Row
         yield from (_delimited_rows if part.table.is_delimited else _sheet_rows)(file, part, reading)
 
 
-#: 注：, 填表人：… alone in a row: what stands below a table. Not stored: it may name a person.
+#: 注：, 填表人：…: what stands below a table. Not stored: it may name a person.
 _NOTE = re.compile(
-    r"\s*[(（]?(?:附?注|备注|说明|声明|填表|填报|制表|审核|复核|审批|单位负责人|经办|联系人|联系电话|报送单位|盖章)"
-    r"[^:：,，。]{0,8}[)）]?[:：]"
+    r"\s*[(（]?(?:附?注|备注|说明|声明|填表|填报|制表|审核|复核|审批|单位负责人|负责人|经办|联系人|联系电话|报送单位|盖章)"
+    r"[^:：,，。]{0,8}[)）]?[:：]|\s*[(（]?以下(?:空白|无正文)[)）]?\s*$"
 )
-_NOTE_BEGINS = frozenset("附注备说声填制审复单经联报盖(（ 　")
+_NOTE_BEGINS = "附注备说声填制审复单负经联报盖以(（"
 
 
 def _is_note(cells: Sequence[str]) -> bool:
+    """Whether a row holds notes and nothing else."""
     filled = [cell for cell in cells if cell.strip()]
-    return 0 < len(filled) <= 3 and all(map(_NOTE.match, filled))
+    return 0 < len(filled) <= 4 and all(map(_NOTE.match, filled))
 
 
 def _is_header(part: Part, cells: Sequence[str]) -> bool:
-    """Whether a row is one of the header's again, at a page break, or numbers the columns below it."""
-    filled = [cell.strip() for cell in cells if cell.strip()]
-    if len(filled) > 2 and filled == [str(n) for n in range(1, len(filled) + 1)]:
-        return True
-    return len(filled) > 1 and any(filled == [cell.strip() for cell in row if cell.strip()] for row in part.header)
+    """Whether a row is one of the header's again, at a page break."""
+    filled = [normalize_header(cell) for cell in cells if cell.strip()]
+    return len(filled) > 1 and filled in part.header
+
+
+def _unlike_rows(part: Part, cells: Sequence[str]) -> str:
+    """Under which count a record goes that is no row; empty for a row."""
+    if not any(map(str.strip, cells)):
+        return "blank"
+    return "repeated_headers" if _is_header(part, cells) else "notes" if _is_note(cells) else ""
 
 
 def _delimited_rows(file: File, part: Part, reading: Reading) -> Iterator[Row]:
@@ -60,22 +68,16 @@ def _delimited_rows(file: File, part: Part, reading: Reading) -> Iterator[Row]:
     pick = itemgetter(*indexes) if len(indexes) > 1 else None
     make = tuple.__new__
     name, extras, households = part.name, part.extras, part.households
-    begins = {cells[0] for cells in part.header if cells} | {"1"}
+    # One look at a record's first character: white space, what notes begin with, and the header's own names.
+    suspects = {*_NOTE_BEGINS, *_WHITE, "", *(names[0][:1] for names in part.header), part.headers[0][:1]}
     counts = reading.counts
-    number = blank = ragged = again = notes = 0
+    number = ragged = 0
     try:
         for line, cells in part.table.records():
-            if line <= part.header_row:
+            if line <= part.above_data:
                 continue
-            first = cells[0]
-            if not first.strip() and not any(map(str.strip, cells)):
-                blank += 1
-                continue
-            if first in begins and _is_header(part, cells):
-                again += 1
-                continue
-            if first[:1] in _NOTE_BEGINS and _is_note(cells):
-                notes += 1
+            if cells[0][:1] in suspects and (kind := _unlike_rows(part, cells)):
+                counts[kind] += 1
                 continue
             number += 1
             extra: dict[str, str | None] = {}
@@ -93,9 +95,8 @@ def _delimited_rows(file: File, part: Part, reading: Reading) -> Iterator[Row]:
                 values = [value or None for value in values]
             yield make(Row, (name, line, values, extra))
     finally:
-        found = {"rows": number, "blank": blank, "ragged": ragged, "repeated_headers": again, "notes": notes}
-        for key, count in found.items():
-            counts[key] += count
+        counts["rows"] += number
+        counts["ragged"] += ragged
 
 
 def _ragged(part: Part, cells: list[str]) -> tuple[list[str], dict[str, str | None]]:
@@ -133,16 +134,10 @@ def _sheet_rows(file: File, part: Part, reading: Reading) -> Iterator[Row]:
     indexes = [positions.get(name, sys.maxsize) for name in reading.columns]
     counts = reading.counts
     for number, cells in part.table.records():
-        if number <= part.header_row:
+        if number <= part.above_data:
             continue
-        if not any(map(str.strip, cells)):
-            counts["blank"] += 1
-            continue
-        if _is_header(part, cells):
-            counts["repeated_headers"] += 1
-            continue
-        if _is_note(cells):
-            counts["notes"] += 1
+        if kind := _unlike_rows(part, cells):
+            counts[kind] += 1
             continue
         counts["rows"] += 1
         if part.households:
