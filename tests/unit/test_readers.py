@@ -179,6 +179,11 @@ def test_a_quote_that_is_never_closed_is_refused_with_its_row(deliver: Deliver) 
         assert refused.code == "unclosed_quote" and "row 3" in refused.en and "第 3 行" in refused.zh
 
 
+def test_a_line_without_end_is_refused(deliver: Deliver) -> None:
+    text = refusal(deliver, b"a,b\n" + b"x" * (delimited.LINE_LIMIT + (2 << 20)))
+    assert text.code == "line_too_long"
+
+
 def test_an_endless_cell_is_refused_with_its_row(deliver: Deliver) -> None:
     text = "食品名称,判定\n" + "甲,合格\n" * 40 + "x" * (delimited.CELL_LIMIT + 1) + ",合格\n"
     refused = refusal(deliver, text)
@@ -852,3 +857,11 @@ def test_real_resident_survey() -> None:
     assert caught.value.code == "no_header"
     reading = read(path, path.name, SURVEYS, {"columns": {"X1": "overall"}, "scale_min": 1, "scale_max": 5})
     assert len(list(reading.rows())) == 143 and reading.meta["file"]["delimiter"] == "semicolon"
+
+
+def test_a_member_whose_name_is_damaged_is_refused(deliver: Deliver) -> None:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.writestr("抽检.csv", "食品名称,判定\n甲,合格\n")
+    data = out.getvalue().replace("抽检".encode(), b"\xe6\x8a\x9c\xff\xff\xff", 1)  # the first is the local header's
+    assert refusal(deliver, data).code == "damaged"

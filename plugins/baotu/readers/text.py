@@ -14,6 +14,8 @@ from baotu.readers.reading import CHUNK, HEADER_ROWS, SAVE_EN, SAVE_ZH, File, Re
 
 #: Longest cell, in characters. Excel's own limit is 32,767; more is a quote that was never closed.
 CELL_LIMIT = 1_000_000
+#: Longest line, in characters: more is no table, and would be held whole.
+LINE_LIMIT = 32_000_000
 
 _BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 _CONTROLS = bytes(sorted(set(range(0x01, 0x20)) - {0x09, 0x0A, 0x0B, 0x0C, 0x0D, 0x1A} | {0x7F}))
@@ -95,7 +97,7 @@ def _decode(file: File) -> tuple[str, int, str]:
     at = 0
     for encoding in (bom,) if bom else ("utf-8", "gb18030"):
         try:
-            nul, text = _decode_as(file.path, encoding)
+            nul, text = _decode_as(file, encoding)
         except UnicodeDecodeError as error:
             at = at or error.start
             continue
@@ -110,11 +112,11 @@ def _decode(file: File) -> tuple[str, int, str]:
     )
 
 
-def _decode_as(path: Path, encoding: str) -> tuple[int, str]:
-    """Decode all of it strictly; NULs counted, and the first characters."""
+def _decode_as(file: File, encoding: str) -> tuple[int, str]:
+    """Decode all of it strictly; NULs counted, and the first characters. A line without end is refused."""
     decoder = codecs.getincrementaldecoder(encoding)("strict")
-    nul, head, done = 0, "", 0
-    with path.open("rb") as stream:
+    nul, head, done, line = 0, "", 0, 0
+    with file.path.open("rb") as stream:
         while True:
             chunk = stream.read(CHUNK)
             try:
@@ -125,6 +127,15 @@ def _decode_as(path: Path, encoding: str) -> tuple[int, str]:
                     encoding, b"\0", max(done + error.start, 0), done + error.end, error.reason
                 ) from None
             nul += text.count("\0")
+            # A chunk is far shorter than the limit: only lines that no chunk ends can pass it.
+            last = max(text.rfind("\n"), text.rfind("\r"))
+            line = line + len(text) if last < 0 else len(text) - last - 1
+            if line > LINE_LIMIT:
+                file.refuse(
+                    "line_too_long",
+                    f"有一行超过 {LINE_LIMIT:,} 个字符而没有换行，不是表格。{SAVE_ZH}",
+                    f"a line of more than {LINE_LIMIT:,} characters without an end: this is no table. {SAVE_EN}",
+                )
             head = head or text[: 1 << 18]
             if not chunk:
                 return nul, head
