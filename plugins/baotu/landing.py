@@ -22,7 +22,7 @@ from psycopg.types.json import Jsonb
 from baotu import alerts, quarantine
 from baotu.exports import unescape
 from baotu.periods import parse_period
-from baotu.readers import Reading, Refused, read
+from baotu.readers import Reading, Refused, facts, read
 from baotu.settings import settings
 from baotu.sources import CORRECTS_DELIVERY, Source
 from baotu.versions import rules_version
@@ -358,8 +358,18 @@ def _read_into_raw(
     except Refused as refusal:
         reason = [{"code": refusal.code, "zh": refusal.zh, "en": refusal.en}]
         connection.execute(
-            "update ops.delivery set status = %s, status_reason = %s, rules_version = %s where delivery_id = %s",
-            ("dry_run" if dry_run else "refused", Jsonb(reason), rules_version(source), delivery_id),
+            "update ops.delivery set status = %s, status_reason = %s, rules_version = %s, issued_on = coalesce(%s, issued_on),"
+            " issued_on_basis = case when %s::date is null then issued_on_basis else 'file_name' end"
+            " where delivery_id = %s",
+            # When it was issued its name may say though nothing in it can be read.
+            (
+                "dry_run" if dry_run else "refused",
+                Jsonb(reason),
+                rules_version(source),
+                (named := facts(source, (), file_name).get("issued_on")),
+                named,
+                delivery_id,
+            ),
         )
         if not dry_run:
             _supersede_failed(connection, replaces)
@@ -394,7 +404,8 @@ def _read_into_raw(
         ),
     )
     status = "dry_run" if dry_run else "landed"
-    return Landed(file_uri, delivery_id, status, rows_read, _about_corrections(corrected), reading.mapping)
+    notes = (*_about_corrections(corrected), *reading.remarks)
+    return Landed(file_uri, delivery_id, status, rows_read, notes, reading.mapping)
 
 
 def _about_corrections(corrected: quarantine.Corrected) -> tuple[tuple[str, str, str], ...]:

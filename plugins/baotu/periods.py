@@ -15,6 +15,9 @@ _SHAPES = (
     ("half", re.compile(r"(?P<year>20\d\d)年?[-_ ]?(?:H(?P<number>[12])|(?P<name>[上下])半年)(?:度)?", re.IGNORECASE)),
     ("year", re.compile(r"(?P<year>20\d\d)年?(?:度)?")),
 )
+_SPAN = re.compile(
+    r"(?P<y>20\d\d)年(?P<m>\d{1,2})月(?P<d>\d{1,2})日[至到—~-]+(?:(?P<y2>20\d\d)年)?(?:(?P<m2>\d{1,2})月)?(?P<d2>\d{1,2})日"
+)
 #: Months of one part of a year.
 _MONTHS = {"month": 1, "quarter": 3, "half": 6}
 _DIGITS = {"一": 1, "二": 2, "三": 3, "四": 4}
@@ -29,8 +32,19 @@ class Period(NamedTuple):
 
 
 def parse_period(text: str) -> Period | None:
-    """2021, 2021年, 2019H2, 2019年下半年, 2021Q3, 2021年第3季度, 2021-08, 2021年8月; anything else (第8期) is None."""
+    """2021, 2021年, 2019H2, 2019年下半年, 2021Q3, 2021年第3季度, 2021-08, 2021年8月, 2020年7月1日至8月31日; else None.
+
+    第8期 is an issue's number and no period.
+    """
     normal = "".join(unicodedata.normalize("NFKC", text).split())
+    if span := _SPAN.fullmatch(normal):
+        numbers = {name: int(text) for name, text in span.groupdict().items() if text}
+        try:
+            start_on = date(numbers["y"], numbers["m"], numbers["d"])
+            end_on = date(numbers.get("y2", start_on.year), numbers.get("m2", start_on.month), numbers["d2"])
+        except ValueError:
+            return None
+        return Period("days", start_on, end_on) if start_on <= end_on else None
     for period_type, shape in _SHAPES:
         found = shape.fullmatch(normal)
         if found is None or (period_type == "quarter" and not re.search(r"[Qq季]", normal)):

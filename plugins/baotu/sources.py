@@ -263,9 +263,9 @@ class Source(_Strict):
                 groups = set(re.compile(pattern).groupindex)
             except re.error as error:
                 raise ValueError(f"{pattern!r} is not a regular expression: {error}") from None
-            if not groups or groups - {"issued_on", "notice_no", "period", "withdraw"}:
+            if not groups or groups - {"issued_on", "notice_no", "period", "unit", "withdraw"}:
                 raise ValueError(
-                    f"{pattern!r} has the named groups {sorted(groups)}, expected issued_on, notice_no, period or"
+                    f"{pattern!r} has the named groups {sorted(groups)}, expected issued_on, notice_no, period, unit or"
                     " withdraw"
                 )
         return value

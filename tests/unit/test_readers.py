@@ -479,7 +479,7 @@ def test_what_is_not_said_of_records_withdraws_none(deliver: Deliver) -> None:
         ("公告 2021-03-04.csv", "2021-03-04", None),
         ("公告_2021_03_04.csv", "2021-03-04", None),
         ("2021年3月4日公告.csv", "2021-03-04", None),
-        ("2021年3月4日至2021年3月9日.csv", "2021-03-09", None),
+        ("2021年3月4日至2021年3月9日.csv", None, "2021年3月4日至2021年3月9日"),
         ("20210230.csv", None, None),
         ("2021_01.csv", None, "2021_01"),
         ("plain.csv", None, None),

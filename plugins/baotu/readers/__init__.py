@@ -19,13 +19,14 @@ from baotu.readers.archive import tables_of
 from baotu.readers.headers import PERSONAL_DROPPED, understood
 from baotu.readers.reading import HEADER_ROWS, File, Reading, Refused, Row
 from baotu.readers.rows import FIELD_COUNT, MISSING_FIELDS, SURPLUS, WITHHELD
+from baotu.readers.titles import facts
 
 if TYPE_CHECKING:
     from baotu.sources import Source
 
 __all__ = [
     "FIELD_COUNT", "HEADER_ROWS", "MISSING_FIELDS", "PERSONAL_DROPPED", "SURPLUS", "WITHHELD",
-    "Reading", "Refused", "Row", "read",
+    "Reading", "Refused", "Row", "facts", "read",
 ]  # fmt: skip
 
 

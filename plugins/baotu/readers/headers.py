@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from baotu.headings import normalize_header
 from baotu.readers.items import grouped_columns, item_columns
 from baotu.readers.levels import head_of, is_numbering
 from baotu.readers.personal import hashed
-from baotu.readers.reading import HEADER_ROWS, File, Part, Reading, Table
-from baotu.readers.rows import MARKS, rows_of
+from baotu.readers.reading import HEADER_ROWS, File, Part, Reading, Record, Table
+from baotu.readers.rows import MARKS, is_other_header, rows_of
 from baotu.readers.titles import about_part, facts, record_action, title_lines
 
 if TYPE_CHECKING:
@@ -28,12 +31,11 @@ def understood(file: File, tables: Sequence[Table], how: dict[str, Any]) -> Read
     parts: list[Part] = []
     skipped: list[dict[str, Any]] = []
     for table in tables:
-        part = _find_header(file, table)
-        if part is None:
+        found = _find_parts(file, table)
+        parts += found
+        if not found:
             reason = table.unread or ("no known column" if table.head else "empty")
             skipped.append({"part": table.name, "hidden": table.hidden, "reason": reason})
-        else:
-            parts.append(part)
     if not parts:
         _refuse_no_header(file, tables)
     # Notes and summaries may name a column or two. What names three is a table of ours, and must be whole.
@@ -49,8 +51,50 @@ def understood(file: File, tables: Sequence[Table], how: dict[str, Any]) -> Read
     parts = [part for part in parts if not part.match.missing_required]
     _check_action(file, parts)
     order = [table.name for table in tables]
-    skipped.sort(key=lambda entry: order.index(entry["part"]))
+    skipped.sort(key=lambda entry: next((i for i, name in enumerate(order) if name == entry["part"]), len(order)))
     return _reading(file, parts, skipped, how)
+
+
+def _find_parts(file: File, table: Table) -> list[Part]:
+    """A table's parts: one, or where a sheet holds several tables below each other, one for each (`sheet#2`).
+
+    Rows of a text are looked at while they stream, and there a second table is refused: looking first would take a
+    pass more.
+    """
+    parts: list[Part] = []
+    rest, above = table, 0
+    while (part := _find_header(file, rest)) is not None:
+        parts.append(part)
+        beginning = None if table.is_delimited else _next_table(file, part)
+        if beginning is None:
+            break
+        part.table = replace(rest, records=partial(_between, table, above, beginning))
+        above = beginning - 1
+        records = partial(_between, table, above, None)
+        head = list(islice((record for record in records() if any(map(str.strip, record[1]))), HEADER_ROWS))
+        rest = replace(table, name=f"{table.name}#{len(parts) + 1}", head=head, records=records)
+    return parts
+
+
+def _next_table(file: File, part: Part) -> int | None:
+    """The row where the next table of a sheet begins: the title right above its header, else that."""
+    beginning = None
+    for row, cells in part.table.records():
+        if row <= part.above_data:
+            continue
+        if is_other_header(file.source, file.given, part, cells):
+            return row if beginning is None else beginning
+        is_title = sum(map(bool, map(str.strip, cells))) == 1
+        beginning = (row if beginning is None else beginning) if is_title else None
+    return None
+
+
+def _between(table: Table, above: int, before: int | None) -> Iterator[Record]:
+    for row, cells in table.records():
+        if before is not None and row >= before:
+            return
+        if row > above:
+            yield row, cells
 
 
 def _find_header(file: File, table: Table) -> Part | None:
@@ -244,10 +288,7 @@ def _reading(file: File, parts: Sequence[Part], skipped: Sequence[dict[str, Any]
                 "columns": table,
                 "repeated": sorted({part.headers[index] for index in part.match.repeated}),
                 "ignored_remarks": {part.headers[index]: remark for index, remark in part.match.remarks.items()},
-                "near_misses": [
-                    {"header": miss.header, "column": miss.column, "alias": miss.alias}
-                    for miss in source.near_misses(part.match)
-                ],
+                "near_misses": [miss._asdict() for miss in source.near_misses(part.match)],
             }
         )
     found = facts(source, [line for part in parts for line in part.title], file.name)
@@ -264,7 +305,39 @@ def _reading(file: File, parts: Sequence[Part], skipped: Sequence[dict[str, Any]
     meta["parts"] = {part.name: part.about for part in parts}
     meta["dates_found"] = found["dates"]
     meta["file"] = {"parts": described, "skipped_parts": list(skipped)} | how
-    reading = Reading(meta, mapping, columns, _rows=lambda reading: rows_of(file, parts, reading))
+    remarks = tuple(remark for part in parts for remark in _remarks(source, part))
+    reading = Reading(meta, mapping, columns, remarks, _rows=lambda reading: rows_of(file, parts, reading))
     if any(source.columns[name].personal == "hash" for name in columns):
         reading._rows = hashed(reading._rows, columns, file)
     return reading
+
+
+def _remarks(source: Source, part: Part) -> Iterator[tuple[str, str, str]]:
+    """What was read otherwise than by a name as it is listed, and what nearly was one."""
+    place_zh, place_en = (f"工作表「{part.name}」", f"{part.name}: ") if part.name else ("", "")
+    for index, remark in part.match.remarks.items():
+        header, column = part.headers[index], part.match.mapping[index]
+        zh = f"{place_zh}表头「{header}」按 {column}（{source.columns[column].label_zh}）读取，未计「{remark}」。"
+        yield "remark", zh, f"{place_en}header {header!r} is read as {column}, leaving out {remark!r}."
+    for miss in source.near_misses(part.match):
+        zh = f"{place_zh}表头「{miss.header}」未识别，与 {miss.column} 的「{miss.alias}」相近，按未知列保留；若就是它，请加到"
+        zh += f" dags/sources/{source.id}.yml 的 columns.{miss.column}.aliases 下。"
+        en = f"{place_en}header {miss.header!r} is not known and kept as such; it is near {miss.alias!r} of {miss.column}."
+        yield "near_miss", zh, en + f" If it is the one, add it under its aliases in dags/sources/{source.id}.yml."
+    if items := part.about.get("items"):
+        zh = f"{place_zh}检验项目分列：{len(items)} 组，见 meta.parts。"
+        yield "items", zh, f"{place_en}test items stand in columns of their own: {len(items)}; see meta.parts."
+    if basis := part.about.get("verdict_basis"):
+        word_zh, word_en = _BASES[basis]
+        said = part.about["verdict"]
+        zh = f"{place_zh}没有自己结论的行，按{word_zh}为{'合格' if said == 'pass' else '不合格'}。"
+        yield "verdict", zh, f"{place_en}rows without a verdict of their own are {said} by {word_en}."
+
+
+_BASES = {
+    "given": ("附带说明", "what was given"),
+    "sheet": ("工作表名", "the sheet's name"),
+    "title": ("表上方标题", "the title above"),
+    "member": ("压缩包内文件名", "the name within the archive"),
+    "file_name": ("文件名", "the file's name"),
+}

@@ -41,8 +41,14 @@ def head_of(source: Source, given: Mapping[str, Any], table: Table) -> Head | No
     if not any(scores):
         return None
     best = max(scores)
-    head = _head(source, given, table, scores.index(best), scores.index(best))
-    for upper in range(len(records) - 1):
+    start, last = scores.index(best), len(records) - 1
+    # A header that names fewer, before the one that names most: tables below each other, and this is the first.
+    for earlier in range(start - 1):
+        if _is_whole(source, given, records[earlier], scores[earlier]):
+            start, best, last = earlier, scores[earlier], earlier + 1
+            break
+    head = _head(source, given, table, start, start)
+    for upper in range(last):
         # Only beside rows that name something: two levels are tried for every pair else, of 16,000 columns perhaps.
         if max(scores[upper : upper + 2]) * 2 >= best and _are_names(source, given, records[upper : upper + 2]):
             pair = _head(source, given, table, upper, upper + 1)
@@ -61,6 +67,12 @@ def head_of(source: Source, given: Mapping[str, Any], table: Table) -> Head | No
             break
         head = wider
     return head
+
+
+def _is_whole(source: Source, given: Mapping[str, Any], record: tuple[int, list[str]], known: int) -> bool:
+    """Whether a row is a header by itself: names, most of them known. In a form's lines every second cell is a value."""
+    filled = sum(map(bool, map(str.strip, record[1])))
+    return known > 2 and known > 0.6 * filled and _are_names(source, given, [record])
 
 
 def _head(source: Source, given: Mapping[str, Any], table: Table, first: int, last: int) -> Head:
@@ -96,12 +108,22 @@ def _is_level(source: Source, given: Mapping[str, Any], table: Table, head: Head
     if len({normalize_header(cell) for cell in cells if cell.strip()}) < 2:
         return None
     wider = _head(source, given, table, first, last)
+    if _is_translation(source, given, head, cells):
+        return wider
     if wider.known > head.known:
         return wider
     upper, lower = (table.head[row], table.head[head.first]) if is_above else (table.head[head.last], table.head[row])
-    if _tells_apart(head, wider) if is_above else False:
+    if is_above and _tells_apart(head, wider):
         return wider
     return wider if _has_form_of_levels(table, upper, lower, is_below=not is_above) else None
+
+
+def _is_translation(source: Source, given: Mapping[str, Any], head: Head, cells: Sequence[str]) -> bool:
+    """Whether a row names the header's columns again, each at its place: in another language."""
+    own = source.match(cells, given).mapping
+    theirs = source.match(head.levels, given).mapping
+    filled = sum(map(bool, map(str.strip, cells)))
+    return 1 < len(own) == filled and all(theirs.get(index) == column for index, column in own.items())
 
 
 def _tells_apart(head: Head, wider: Head) -> bool:

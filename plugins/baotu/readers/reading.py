@@ -108,6 +108,8 @@ class Reading:
     mapping: dict[str, dict[str, str | None]]
     #: Canonical names that are present, in the source's order.
     columns: list[str]
+    #: What a person should know of how headers were read, as (code, Chinese, English).
+    remarks: tuple[tuple[str, str, str], ...] = ()
     #: Filled while `rows()` runs, whole when it has ended.
     counts: dict[str, int] = field(default_factory=dict)
     _rows: Callable[[Reading], Iterator[Row]] = field(repr=False, default=lambda _: iter(()))

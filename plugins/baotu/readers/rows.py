@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from operator import itemgetter
+from typing import TYPE_CHECKING, Any
 
 from baotu.headings import normalize_header
 from baotu.readers.personal import hash_households, is_household
 from baotu.readers.reading import File, Part, Reading, Row
+
+if TYPE_CHECKING:
+    from baotu.sources import Source
 
 #: Keys of `Row.extra` that the reader adds. A row that has FIELD_COUNT or MISSING_FIELDS is ragged: its
 #: cells may stand in the wrong columns.
@@ -51,10 +55,27 @@ def _is_header(part: Part, cells: Sequence[str]) -> bool:
     return len(filled) > 1 and filled in part.header
 
 
-def _unlike_rows(part: Part, cells: Sequence[str]) -> str:
+def is_other_header(source: Source, given: Mapping[str, Any], part: Part, cells: Sequence[str]) -> bool:
+    """Whether a row below a header is the header of another table: it names three columns, and not as that one."""
+    if len(cells) < 3 or source.spellings.isdisjoint(map(str.strip, cells)) or source.known(cells, given) < 3:
+        return False
+    return not _is_header(part, cells)
+
+
+def _unlike_rows(file: File, part: Part, line: int, cells: Sequence[str]) -> str:
     """Under which count a record goes that is no row; empty for a row."""
     if not any(map(str.strip, cells)):
         return "blank"
+    if part.table.is_delimited and is_other_header(file.source, file.given, part, cells):
+        file.refuse(
+            "second_table",
+            "这一行是另一张表的表头：文件里上下有两张表，列不同，其后的行不能按上面的表头读取。请每张表各存一个文件，"
+            "或放在工作簿里报送。",
+            "this row is the header of another table: the file holds two tables below each other, and what follows"
+            " cannot be read by the header above. Save each as a file of its own, or send them in a workbook.",
+            part.name,
+            line,
+        )
     return "repeated_headers" if _is_header(part, cells) else "notes" if _is_note(cells) else ""
 
 
@@ -72,18 +93,24 @@ def _delimited_rows(file: File, part: Part, reading: Reading) -> Iterator[Row]:
     suspects = {*_NOTE_BEGINS, *_WHITE, "", *(names[0][:1] for names in part.header), part.headers[0][:1]}
     counts = reading.counts
     number = ragged = 0
+    # What follows a blank line, a note or a title may be another table's header.
+    is_behind_gap = False
     try:
         for line, cells in part.table.records():
             if line <= part.above_data:
                 continue
-            if cells[0][:1] in suspects and (kind := _unlike_rows(part, cells)):
-                counts[kind] += 1
-                continue
+            if is_behind_gap or cells[0][:1] in suspects:
+                is_behind_gap = False
+                if kind := _unlike_rows(file, part, line, cells):
+                    counts[kind] += 1
+                    is_behind_gap = True
+                    continue
             number += 1
             extra: dict[str, str | None] = {}
             if len(cells) != width:
                 cells, extra = _ragged(part, cells)
                 ragged += bool(extra)
+                is_behind_gap = True
             if households:
                 hash_households(file, part, cells)
             if extras:
@@ -136,7 +163,7 @@ def _sheet_rows(file: File, part: Part, reading: Reading) -> Iterator[Row]:
     for number, cells in part.table.records():
         if number <= part.above_data:
             continue
-        if kind := _unlike_rows(part, cells):
+        if kind := _unlike_rows(file, part, number, cells):
             counts[kind] += 1
             continue
         counts["rows"] += 1

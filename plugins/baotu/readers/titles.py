@@ -115,7 +115,7 @@ def _verdict_of(source: Source, text: str) -> str | None:
     words = source.verdict_words
     plain = "".join(unicodedata.normalize("NFKC", text).split())
     for word in sorted(words.get("neither", ()), key=len, reverse=True):  # 不合格率 before 合格率
-        plain = plain.replace(word, "\0")
+        plain = re.sub(f"(?<!不){re.escape(word)}", "\0", plain)
     said = set()
     for code in ("fail", "pass"):  # 不合格 holds 合格
         for word in words.get(code, ()):
