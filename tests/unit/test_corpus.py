@@ -10,7 +10,7 @@ from tests.corpus import Case, cases
 
 
 def test_the_corpus_is_there() -> None:
-    assert len(cases()) >= 28
+    assert len(cases()) >= 30
 
 
 @pytest.mark.parametrize("case", cases(), ids=str)
