@@ -451,6 +451,16 @@ def test_reject_accept_and_retry(warehouse: Installation, tmp_path: Path, monkey
 # Sidecars and known bytes
 
 
+def test_a_refused_file_keeps_the_date_that_its_name_says(warehouse: Installation) -> None:
+    warehouse.put(FOOD, "通告_20210304.csv", "序号,谁也不认识的列\n1,甲\n")
+    warehouse.put(FOOD, "通告.csv", "序号,谁也不认识的列\n2,甲\n")
+    dated, plain = sorted(ingest.load(FOOD), key=lambda one: "_" not in one.file_uri)
+    assert dated.status == plain.status == "refused"
+    found = delivery(warehouse, dated.delivery_id)
+    assert (found["issued_on"], found["issued_on_basis"]) == (date(2021, 3, 4), "file_name")
+    assert delivery(warehouse, plain.delivery_id)["issued_on_basis"] == "landing_date"
+
+
 def test_sidecars(warehouse: Installation) -> None:
     path = warehouse.put(FOOD, "a.csv", samples("A", 3))
     sidecar = path.with_name("a.csv.meta.yml")

@@ -264,6 +264,16 @@ def test_a_name_that_stands_under_several_groups_is_none_of_them(tmp_path: Path)
         delivered(tmp_path, [("a", [line[:5] for line in lines])])
 
 
+def test_groups_without_a_total_are_not_the_first_of_them(tmp_path: Path) -> None:
+    lines = [
+        ["", "本地菜", "", "外地菜", ""],
+        ["食品名称", "检验批次", "合格批次", "检验批次", "合格批次"],
+        ["菠菜", 10, 9, 20, 19],
+    ]
+    with pytest.raises(Refused, match="lacks the required column"):
+        delivered(tmp_path, [("a", lines)])
+
+
 def test_groups_that_nobody_knows_are_levels_by_their_form(tmp_path: Path) -> None:
     lines = [
         ["食品名称", "判定", "本地菜", "", "外地菜", ""],
@@ -390,6 +400,13 @@ def test_a_row_with_a_note_in_its_remark_is_a_row(tmp_path: Path) -> None:
     assert len(rows) == 2
 
 
+def test_two_texts_above_a_whole_header_are_a_title(tmp_path: Path) -> None:
+    text = "附件2,,某市抽检信息,\n序号,样品名称,商标,判定\n1,豆浆,无,合格\n"
+    reading, _ = delivered(tmp_path, text)
+    assert reading.meta["title"] == ["附件2 某市抽检信息"]
+    assert list(reading.mapping[""]) == ["序号", "样品名称", "商标", "判定"]
+
+
 def test_who_signed_a_title_is_not_kept(tmp_path: Path) -> None:
     text = "食品抽检信息 填报单位：某局 填表人：张三 电话：13800138000,\n食品名称,判定\n甲,合格\n"
     meta = delivered(tmp_path, text)[0].meta
@@ -420,8 +437,9 @@ def test_two_tables_below_each_other_are_two_parts(tmp_path: Path) -> None:
     assert parts["一#2"]["title"] == ["附件2 不合格产品"] and reading.counts["rows"] == 5
 
 
-def test_two_tables_in_a_text_are_refused_with_the_row(tmp_path: Path) -> None:
-    text = "\n".join(",".join(map(str, line)) for line in TWO)
+@pytest.mark.parametrize("header", [TWO[6], ["样品名称", "不合格项目", "被抽样单位名称", "序号"]])
+def test_two_tables_in_a_text_are_refused_with_the_row(tmp_path: Path, header: list[str]) -> None:
+    text = "\n".join(",".join(map(str, line)) for line in [*TWO[:6], header, TWO[7]])
     with pytest.raises(Refused) as caught:
         delivered(tmp_path, text, name="公示.csv")
     assert caught.value.code == "second_table" and "row 7" in caught.value.en and "第 7 行" in caught.value.zh
