@@ -39,7 +39,7 @@ begin
             else '{"state": "text"}' end;
     end if;
 
-    plan := regexp_match(cell, 'n\s*=\s*([0-9]+)\D+c\s*=\s*([0-9]+)\D+?m\s*=\s*(' || scaled || ')(.*)$');
+    plan := regexp_match(cell, 'n\s*=\s*([0-9]{1,4})\D+c\s*=\s*([0-9]{1,4})\D+?m\s*=\s*(' || scaled || ')(.*)$');
     if plan is not null then
         parts := regexp_match(plan[4], 'M\s*=\s*(' || scaled || ')\s*(\S*)');
         unit := {{ function('canonical_unit').include(database=false) }}(

@@ -26,6 +26,9 @@ begin
     if item_name ~ '[（(][^）)]*[║‖∥∣|¦│┃;；、/\r\n]' then
         item_name := {{ function('mask_in_brackets').include(database=false) }}(item_name, dividers, masked);
     end if;
+    if combined ~ '[（(][^）)]*[;；\r\n]' then
+        combined := {{ function('mask_in_brackets').include(database=false) }}(combined, E';；\r\n', E'\uE008\uE009\uE00C\uE00D');
+    end if;
     -- A column of items alone that holds triples: the others were never columns of their own.
     if combined is null and item_result is null and item_limit is null and item_name ~ bars
         and cardinality(regexp_split_to_array(regexp_replace(item_name, breaks, '|', 'g'), bars)) % 3 = 0
@@ -53,7 +56,11 @@ begin
                 return '[]';
             end if;
             for first in select generate_series(1, cardinality(pieces), 3) loop
-                names := pieces[first:first + 2];
+                names := array(
+                    select translate(piece, masked, dividers)
+                    from unnest(pieces[first:first + 2]) with ordinality as cut (piece, place)
+                    order by place
+                );
                 if names[3] is null then
                     found := found || jsonb_build_object('name', names[1],
                         'result', case when names[2] !~ is_limit then names[2] end,
@@ -67,7 +74,7 @@ begin
                 end if;
             end loop;
         end loop;
-        return translate(found::text, masked, dividers)::jsonb;
+        return found;
     end if;
 
     names := regexp_split_to_array(btrim(item_name, E' \t\r\n　;；、'), '(?:' || breaks || ')|(?:\s*' || bars || '\s*)');
@@ -108,8 +115,8 @@ begin
     end if;
     for first in select generate_series(1, cardinality(names)) loop
         if names[first] <> '' then
-            found := found || jsonb_build_object('name', names[first], 'result', results[first], 'limit', limits[first]);
+            found := found || jsonb_build_object('name', translate(names[first], masked, dividers), 'result', results[first], 'limit', limits[first]);
         end if;
     end loop;
-    return translate(found::text, masked, dividers)::jsonb;
+    return found;
 end

@@ -45,6 +45,7 @@ def items(connection: Connection, name: str | None, result: str | None = None, l
         (("菌落总数", "12；0；3；0；0", None), None),
         (("大肠菌群（n=5;c=2;m=100;M=1000(CFU/g)）", "1;2;3;4;5", None), None),
         (("大肠菌群(n=5;c=2、m=1)║霉菌", "12║5", None), [("大肠菌群(n=5;c=2、m=1)", "12", None), ("霉菌", "5", None)]),
+        (("甲(a\nb)║乙(\"c\\d|", "1║2", None), [("甲(a\nb)", "1", None), ("乙(\"c\\d|", "2", None)]),
         # The pieces do not line up: nothing is guessed.
         (("甲║乙║丙", "1║2", None), []),
         (("甲、乙", "1g/kg;2g/kg;3g/kg", None), None),
@@ -70,6 +71,7 @@ def test_items_of_three_cells(stats_functions: Connection, cells: tuple[Any, ...
         ("甜蜜素/0.5g/kg/≤0.2g/kg", None, [("甜蜜素", "0.5g/kg", "≤0.2g/kg")]),
         ("氨基酸态氮/0.31g/100mL/≥0.40g/100mL", None, [("氨基酸态氮", "0.31g/100mL", "≥0.40g/100mL")]),
         ("标签不合格", None, [("标签不合格", None, None)]),
+        ("大肠菌群(n=5;c=2\nm=1)║12║≤10", None, [("大肠菌群(n=5;c=2\nm=1)", "12", "≤10")]),
         ("霉菌║不得检出", None, [("霉菌", None, "不得检出")]),
         ("甲║1║2║3", None, []),
     ],
