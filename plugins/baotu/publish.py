@@ -57,6 +57,10 @@ def is_due(connection: psycopg.Connection) -> bool:
         " and applied.version is distinct from delivery.version"
         # A delivery that never counted and does not count now changes nothing.
         " and (delivery.status = 'accepted' or applied.version is not null))"
+        # Nor is what a running build has frozen applied yet: decided about meanwhile, it is due after that build.
+        " or exists (select from ops.build_delivery as frozen inner join ops.build as build using (build_id)"
+        " inner join ops.delivery as delivery using (delivery_id) where build.status = 'running'"
+        " and frozen.is_accepted and frozen.version <> delivery.version)"
     ).fetchone()
     return bool(row and row[0])
 

@@ -403,7 +403,12 @@ def test_a_delivery_goes_its_way(containers: Containers) -> None:
     assert shown.returncode == 0, shown.stderr
     assert re.findall(r"^(\S+) +healthy$", shown.stdout, re.MULTILINE) == list(COMMANDS)
 
-    # A decision in the scheduler's container wakes the build in Airflow.
+    # A decision in the scheduler's container wakes the build in Airflow, once one has taken the delivery in.
+    deadline = time.monotonic() + 120
+    with psycopg.connect(warehouse, autocommit=True) as connection:
+        while not connection.execute("select 1 from ops.applied_delivery").fetchone():
+            assert time.monotonic() < deadline, containers.log("scheduler").read_text()[-4000:]
+            time.sleep(0.5)
     act = ["baotu", "deliveries", "withdraw", "1", "--reason", "test"]
     done = containers.run("scheduler", act, USER="liu")
     assert done.returncode == 0, done.stderr
