@@ -120,16 +120,20 @@ def _find_header(file: File, table: Table) -> Part | None:
     headers = ["/".join(dict.fromkeys(_clean(level) for level in cell)) for cell in levels]
     named = {headers[i] for i in (*match.mapping, *match.personal)} | MARKS
     extras: list[tuple[int, str]] = []
+    #: Where counting goes on: a name may come ten thousand times.
+    numbers: dict[str, int] = {}
     columns = match.mapping | match.repeated
     personal = {i for i, column in columns.items() if source.columns[column].personal} | match.personal.keys()
     for index, header in enumerate(headers):
         if index in match.mapping or index in personal:
             continue
         key = header or f"__column_{index + 1}__"
-        number = 1
+        number = numbers.get(key, 1)
+        base = header or "__column__"
         while key in named:  # 备注, 备注.2, 备注.3
             number += 1
-            key = f"{header or '__column__'}.{number}"
+            key = f"{base}.{number}"
+        numbers[header or f"__column_{index + 1}__"] = number
         named.add(key)
         extras.append((index, key))
     households = []
