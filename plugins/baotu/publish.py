@@ -4,6 +4,7 @@ import json
 import logging
 import os
 import shutil
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -319,6 +320,7 @@ def _publish(connection: psycopg.Connection, begun: Build) -> Build:
             (begun.build_id,),
         )
         alerts.resolve(connection, "publication_held/marts")
+    close_old_schemas(connection)
     write_scorecard(connection)
     return Build(begun.build_id, "published", begun.as_of_on, begun.known_at_on)
 
@@ -326,15 +328,43 @@ def _publish(connection: psycopg.Connection, begun: Build) -> Build:
 def swap(connection: psycopg.Connection, *, incoming: str, outgoing: str) -> None:
     """Make `incoming` what readers see, in the caller's transaction. Used for publishing and for rollback.
 
-    Nothing is dropped here: a drop waits for idle readers; old schemas are collected later.
+    Nothing is dropped here: a drop waits for idle readers; old schemas are collected later. Nor is the way into the
+    outgoing one closed: a query that has looked `marts` up and not yet asked for its right would be refused.
     """
     marts = sql.Identifier("marts")
     if connection.execute("select 1 from pg_namespace where nspname = 'marts'").fetchone():
-        if has_reader(connection):
-            connection.execute("revoke usage on schema marts from bi_reader")
         connection.execute(sql.SQL("alter schema {} rename to {}").format(marts, sql.Identifier(outgoing)))
     connection.execute(sql.SQL("alter schema {} rename to {}").format(sql.Identifier(incoming), marts))
     grant_reader(connection, "marts")
+
+
+def close_old_schemas(connection: psycopg.Connection) -> None:
+    """Take from readers the way into what is `marts` no more, once no statement is left that may be on that way."""
+    if not has_reader(connection):
+        return
+    # A reader's transaction that only idles had its rights checked long ago: it is not waited for beyond this.
+    patience = time.monotonic() + 2
+    waited_for = _statements_of_others(connection)
+    while waited_for & _statements_of_others(connection) and time.monotonic() < patience:
+        time.sleep(0.02)
+    for name in _old_schemas(connection):
+        connection.execute(sql.SQL("revoke usage on schema {} from bi_reader").format(sql.Identifier(name)))
+
+
+def _statements_of_others(connection: psycopg.Connection) -> set[str]:
+    # Everybody may see these locks; what other roles run, only a monitor.
+    return {
+        transaction
+        for (transaction,) in connection.execute(
+            "select lock.virtualtransaction from pg_locks as lock inner join pg_stat_activity as session using (pid)"
+            " where lock.locktype = 'virtualxid' and session.datname = current_database()"
+            " and session.pid <> pg_backend_pid()"
+        )
+    }
+
+
+def _old_schemas(connection: psycopg.Connection) -> list[str]:
+    return [name for (name,) in connection.execute(r"select nspname from pg_namespace where nspname ~ '^marts_\d+$'")]
 
 
 def current_publication(connection: psycopg.Connection) -> int | None:
@@ -351,8 +381,7 @@ def collect_old_schemas(connection: psycopg.Connection) -> None:
         "select build_id from ops.build where status = 'published' order by published_at desc offset 1 limit 1"
     ).fetchone()
     keep = {f"marts_{previous[0]}"} if previous else set()
-    found = [name for (name,) in connection.execute(r"select nspname from pg_namespace where nspname ~ '^marts_\d+$'")]
-    for name in found:
+    for name in _old_schemas(connection):
         if name in keep:
             continue
         try:
@@ -386,6 +415,7 @@ def rollback(reason: str, decided_by: str) -> tuple[int, int]:
                 " values ('publication', %s, 'rollback', %s, %s)",
                 (current, reason, decided_by),
             )
+        close_old_schemas(connection)
         write_scorecard(connection)
         return found[0], current
 

@@ -257,6 +257,7 @@ def test_publication_hold_rollback_and_what_readers_see(
             there, back = (first.build_id, second.build_id)[:: 1 if turn % 2 == 0 else -1]
             with connection.transaction():
                 publish.swap(connection, incoming=f"marts_{there}", outgoing=f"marts_{back}")
+            publish.close_old_schemas(connection)
     stop.set()
     for thread in pollers:
         thread.join()
