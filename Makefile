@@ -10,7 +10,7 @@ export SCARF_NO_ANALYTICS := 1
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export GX_ANALYTICS_ENABLED := false
 
-.PHONY: help venv demo up down status test parts pipeline faults containers fuzz bench lint docs env clean lock
+.PHONY: help venv demo up down status test faults containers fuzz bench lint docs env clean lock
 
 help: ## What can be made
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' $(MAKEFILE_LIST)
@@ -39,15 +39,9 @@ down: venv ## Stop everything; data is kept
 status: venv ## What runs, what is published, what waits
 	@$(BAOTU) status
 
-# Two at once: each has a PostgreSQL of its own.
+# Two processes, each with a PostgreSQL of its own.
 test: venv ## Unit, DAG, dbt and pipeline tests, the whole way under the scheduler among them
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target parts pipeline
-
-parts: venv
-	@$(VENV)/bin/python -m pytest tests/unit tests/dags tests/dbt
-
-pipeline: venv
-	@$(VENV)/bin/python -m pytest tests/pipeline
+	@$(VENV)/bin/python -m pytest --numprocesses 2 --dist loadgroup tests/pipeline tests/dbt tests/dags tests/unit
 
 faults: venv ## Processes killed in the middle, loaders at once, held publications; formulas and truth on PostgreSQL 16
 	@$(VENV)/bin/python -m pytest tests/faults
