@@ -6,12 +6,16 @@ from expectations import about
 
 #: Rules on marts_next.mart_target_tracking.
 TARGET_TRACKING = [
-    gxe.ExpectColumnValuesToBeBetween(
-        column="value",
-        min_value=0,
-        max_value=100,
+    gxe.UnexpectedRowsExpectation(
+        unexpected_rows_query="select indicator_id, period_start_on from {batch} "
+        "where value < 0 or (value > 100 and target_kind in ('level', 'level_held')) or (value < 1 and unit = '位')",
         severity="critical",
-        meta=about("MRT001", "value", "合格率或满意度不在 0–100 之间", "a rate or score lies outside 0–100"),
+        meta=about(
+            "MRT001",
+            "value",
+            "合格率或满意度不在 0–100 之间,数量为负,或位次小于 1",
+            "a rate or score lies outside 0–100, a count is negative, or a rank is below 1",
+        ),
     ),
     gxe.UnexpectedRowsExpectation(
         unexpected_rows_query="select indicator_id, period_start_on from {batch} "
@@ -40,13 +44,15 @@ TARGET_TRACKING = [
         "and published.period_type = mart.period_type and published.period_start_on = mart.period_start_on "
         "order by published.publication_id desc limit 1) as seen on true "
         "where mart.is_current and mart.is_headline and mart.period_type = 'year' "
-        "and seen.data_status = 'final' and (mart.value is null or abs(mart.value - seen.value) > 5)",
+        "and seen.data_status = 'final' and (mart.value is null or abs(mart.value - seen.value) > "
+        # Five points of a rate or score; of counts and sums five in a hundred, of small ones five.
+        "case when mart.target_kind in ('level', 'level_held') then 5 else greatest(5, 0.05 * seen.value) end)",
         severity="critical",
         meta=about(
             "MRT004",
             "value",
-            "已定稿年度的数值变动超过 5 个百分点或消失",
-            "the value of a year published as final moved by more than 5 points, or is gone",
+            "已定稿年度的数值变动超过 5 个百分点(数量、金额为 5 %)或消失",
+            "the value of a year published as final moved by more than 5 points (counts and sums: 5 %), or is gone",
         ),
     ),
     gxe.UnexpectedRowsExpectation(
@@ -54,7 +60,8 @@ TARGET_TRACKING = [
         # gap have seen it: it holds no later publication.
         unexpected_rows_query="with mart as (select * from {batch}), "
         "headline as (select mart.* from mart inner join marts_next.dim_indicator as definition "
-        "on definition.indicator_id = mart.indicator_id and definition.reporting_period = mart.period_type "
+        "on definition.indicator_id = mart.indicator_id and definition.definition_version = mart.definition_version "
+        "and definition.reporting_period = mart.period_type "
         "where mart.is_current and mart.is_headline and mart.period_end_on <= mart.as_of_on), "
         "seen as (select indicator_id, period_type, period_start_on, max(value) as value "
         "from ops.published_value where publication_id = (select max(publication_id) from ops.published_value) "
@@ -80,6 +87,7 @@ TARGET_TRACKING = [
         unexpected_rows_query="with mart as (select * from {batch}), "
         "empty as (select mart.indicator_id, min(mart.period_start_on) as period_start_on, definition.source_id "
         "from mart inner join marts_next.dim_indicator as definition on definition.indicator_id = mart.indicator_id "
+        "and definition.definition_version = mart.definition_version "
         "where mart.is_current and mart.is_headline group by mart.indicator_id, definition.source_id "
         "having count(mart.value) = 0) "
         "select empty.indicator_id, empty.period_start_on from empty where "

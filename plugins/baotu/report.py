@@ -30,6 +30,7 @@ Row = Mapping[str, Any]
 #: `mart_target_tracking`, in the order of its contract; `Scorecard.json` has exactly these.
 COLUMNS = (
     "indicator_id",
+    "target_kind",
     "definition_version",
     "definition_basis",
     "as_of_on",
@@ -50,6 +51,7 @@ COLUMNS = (
     "denominator",
     "target_value",
     "target_operator",
+    "annual_target_value",
     "gap",
     "is_attained",
     "verdict",
@@ -181,6 +183,8 @@ UNITS = {
 }
 GAP_UNIT = Label("个百分点", "pp")
 OPERATORS = {">=": "≥", ">": ">", "<=": "≤", "<": "<", "=": "="}
+#: Target kinds whose value is that of the last date within a period.
+OF_A_DATE = frozenset({"stock", "small_stock", "sum"})
 PASS_RATES = frozenset({"Q01", "Q02", "Q03"})
 CAVEAT = Label(
     "抽检合格率与测算基数、抽样样本量直接相关，某批次或某阶段抽检合格率不能直接判定该类产品的总体质量状况。",
@@ -347,6 +351,13 @@ class Entry:
         return str(self.indicator["indicator_id"])
 
     @property
+    def is_reported(self) -> bool:
+        """Whether there is anything to show: a value, or something held back."""
+        return self.current is not None and any(
+            row["value"] is not None or row["quarantined_count"] for row in (self.current, *self.years, *self.trend)
+        )
+
+    @property
     def unit(self) -> object:
         return (self.current or {}).get("unit") or self.indicator.get("unit")
 
@@ -504,13 +515,13 @@ class Scorecard:
 
     @property
     def reported(self) -> tuple[Entry, ...]:
-        """Indicators with a row of their own."""
-        return tuple(entry for entry in self.entries if entry.current is not None)
+        """Indicators that some year has a value of, or that somebody has held back."""
+        return tuple(entry for entry in self.entries if entry.is_reported)
 
     @property
     def awaited(self) -> tuple[Entry, ...]:
         """Indicators of the plan for which nothing has been delivered yet."""
-        return tuple(entry for entry in self.entries if entry.current is None)
+        return tuple(entry for entry in self.entries if not entry.is_reported)
 
     def html(self) -> str:
         """The whole page in one file: no network, no scripts, no fonts of its own; also well-formed XML."""
@@ -688,7 +699,9 @@ def _entry(
     if not every:
         return Entry(definitions.get(version, fallback))
     closed = [row for row in every if str(row["period_end_on"]) <= str(row["as_of_on"])]
-    current = (closed or every[:1])[-1]
+    # A count at a date is what it last was; a rate or rank is one of a year that has ended.
+    dated = [row for row in every if row["target_kind"] in OF_A_DATE and row["value"] is not None]
+    current = (dated or closed or every[:1])[-1]
     companions: dict[tuple[str, ...], Row] = {}
     for row in rows:
         key = (str(row["measure_code"]), str(row["value_basis"]), str(row["definition_version"]))

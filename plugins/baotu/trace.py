@@ -30,10 +30,14 @@ class Trace:
     applied_since: list[int]
     deliveries: list[dict[str, Any]]
     rows: list[dict[str, Any]] = field(default_factory=list)
+    #: Of a published value, what core has for it now.
+    value: Decimal | None = None
 
     @property
     def is_reproduced(self) -> bool:
-        """Whether core's sums still equal the published n and x."""
+        """Whether core still gives what was published: its sums n and x, or the value that an office published."""
+        if self.number["estimator"] == "published":
+            return bool(self.value == self.number["value"])
         return self.denominator == (self.number["denominator"] or 0) and (
             self.numerator is None or self.numerator == (self.number["numerator"] or 0)
         )
@@ -54,9 +58,9 @@ class Trace:
             yield "✓ 核心层重新计数与发布值一致 · recounted in core: the same"
         else:
             since = ", ".join(map(str, self.applied_since)) or "—"
+            now = f"{self.numerator} / {self.denominator}" if self.value is None else f"{self.value:f}"
             yield (
-                f"✗ 核心层现在为 {self.numerator} / {self.denominator},发布之后又计入交付 {since} · core now gives"
-                f" {self.numerator} / {self.denominator}; deliveries applied since: {since}"
+                f"✗ 核心层现在为 {now},发布之后又计入交付 {since} · core now gives {now}; deliveries applied since: {since}"
             )
         yield ""
         yield "交付 · deliveries"
@@ -131,6 +135,8 @@ def trace(
         "known_at": number["known_at_on"],
         "limit": limit,
     }
+    if number["estimator"] == "published":
+        return _of_readings(cursor, number, asked, limit)
     is_rate = number["numerator"] is not None or indicator_id.startswith("Q")
     if is_rate and number["value_basis"] == "reported":
         return _of_summaries(cursor, number, asked, limit)
@@ -229,6 +235,49 @@ def _of_summaries(
         _applied_since(cursor, number),
         _deliveries(cursor, parts),
         rows[:limit],
+    )
+
+
+def _of_readings(
+    cursor: psycopg.Cursor[dict[str, Any]], number: dict[str, Any], asked: dict[str, Any], limit: int
+) -> Trace:
+    """A published value: the readings of the period, the latest date first, and a survey's own index before them."""
+    lines = cursor.execute(
+        "select reading.delivery_id, reading.part, reading.file_row, reading.value, reading.numerator,"
+        " reading.denominator, reading.document as what, to_char(reading.period_end_on, 'YYYY-MM-DD') as key,"
+        " 2 as place, reading.period_end_on as value_on, null as wave, reading.known_from_on, reading.origin_id"
+        " from core.fct_indicator_reading as reading"
+        " where reading.subject_code = %(indicator)s and reading.in_scope and reading.division_code = '370100'"
+        " and coalesce((select measure.measure_code from reference.reading_measure as measure"
+        " where measure.indicator_id = reading.subject_code and measure.measure_code = reading.measure_code),"
+        " (select measure.measure_code from reference.reading_measure as measure"
+        " where measure.indicator_id = reading.subject_code and measure.is_default)) = %(measure)s"
+        " and reading.period_end_on between %(start)s and least(%(end)s::date, %(as_of)s)"
+        " and (%(kind)s = any('{stock,small_stock,sum}') or (reading.period_start_on = %(start)s"
+        " and reading.period_end_on = %(end)s))"
+        " and reading.known_from_on <= %(known_at)s"
+        " and (reading.known_before_on is null or reading.known_before_on > %(known_at)s)"
+        " union all select response.delivery_id, min(response.part), min(response.file_row),"
+        " response.published_index, null, null, 'wave ' || response.wave, response.wave, 1, %(end)s::date,"
+        " response.wave, response.known_from_on, response.origin_id"
+        f" {_RESPONSES} and response.published_index is not null and %(measure)s = 'CSI_PUBLISHED'"
+        " group by response.delivery_id, response.published_index, response.wave, response.known_from_on,"
+        " response.origin_id order by place, value_on desc, wave desc, known_from_on desc, origin_id desc limit %(limit)s",
+        asked | {"indicator": number["indicator_id"], "kind": number["target_kind"]},
+    ).fetchall()
+    rows = [
+        line
+        | {"outcome": f"{line['value']:f} {'计入 counted' if place == 0 else '较早或其他说法 earlier, or said elsewhere'}"}
+        for place, line in enumerate(lines)
+    ]
+    return Trace(
+        number,
+        lines[0]["numerator"] if lines else None,
+        (lines[0]["denominator"] if lines else None) or Decimal(0),
+        _applied_since(cursor, number),
+        _deliveries(cursor, rows[:1]),
+        rows,
+        lines[0]["value"] if lines else None,
     )
 
 

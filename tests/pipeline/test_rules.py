@@ -388,7 +388,7 @@ def test_every_rule_on_marts(warehouse: Installation) -> None:
             )
         )
         connection.execute(
-            "create table marts_next.dim_indicator as select indicator_id, 'year' as reporting_period, 'x' as source_id"
+            "create table marts_next.dim_indicator as select indicator_id, 1 as definition_version, 'year' as reporting_period, 'x' as source_id"
             " from unnest(array['MRT005-0', 'MRT005-1', 'MRT006-0', 'SEEN']) as indicator_id"
         )
         rows = [

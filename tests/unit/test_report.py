@@ -268,14 +268,19 @@ def test_newer_definition_leads_and_the_older_stands_beside() -> None:
 
 
 def test_missing_value_is_a_dash_and_never_a_number() -> None:
-    card = one(value=None, data_status="no_data", verdict="no_data", light="grey", denominator=0)
+    missing = {"value": None, "data_status": "no_data", "verdict": "no_data", "light": "grey", "denominator": 0}
+    card = Scorecard.from_rows([row(year=2020, **counts(50, 60)), row(**missing)], [Q03], PUBLICATION)
     page = parsed(card)
     figure = next(p for p in page.iter("p") if p.get("class") == "figure")
     assert words(figure) == "—"
     assert "无数据" in words(page) and "No data" in words(page)
     assert not re.search(r"(?<![\d.])(0|100|0\.00|100\.00)\s*%", words(page).replace("\u00a0", " "))
     assert "— " in card.text() and "无数据" in card.text() and "100 %" not in card.text()
-    assert card.json()[0]["value"] is None
+    assert card.json()[1]["value"] is None
+
+    # With no year that has one the indicator waits, without a card of its own.
+    page = parsed(one(**missing))
+    assert not [p for p in page.iter("p") if p.get("class") == "figure"] and "无数据" in words(page)
     assert not list(page.iter("polyline")) and "chart" not in {svg.get("class") for svg in page.iter("svg")}
 
 

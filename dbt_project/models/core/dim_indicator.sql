@@ -4,5 +4,7 @@
 
 select
     *,
-    lead(valid_from_on) over (partition by indicator_id order by definition_version) as valid_before_on
+    case when row_number() over versions > 1 then valid_from_on end as in_force_from_on,
+    lead(valid_from_on) over versions as valid_before_on
 from {{ ref('indicator') }}
+window versions as (partition by indicator_id order by definition_version)

@@ -45,7 +45,8 @@ inner join daily
         daily.sampled_on between point.period_start_on and least(point.period_end_on, point.as_of_on)
         and daily.known_from_on <= point.known_at_on
         and (daily.known_before_on is null or daily.known_before_on > point.known_at_on)
-inner join {{ ref('dim_indicator') }} as definition on daily.indicator_id = definition.indicator_id
+inner join {{ ref('dim_indicator') }} as definition
+    on daily.indicator_id = definition.indicator_id and {{ definition_in_force('definition', 'point.known_at_on') }}
 group by
     point.as_of_on, point.known_at_on, point.is_current, point.period_type, point.period_start_on,
     daily.measure_code, daily.division_code, daily.category_code

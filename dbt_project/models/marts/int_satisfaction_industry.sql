@@ -18,7 +18,7 @@ with answer as (
             else {{ satisfaction_score('response', 'measure') }}
         end as score
     from {{ ref('fct_survey_response') }} as response
-    inner join {{ ref('satisfaction_measure') }} as measure on measure.value_basis = 'computed'
+    cross join {{ ref('satisfaction_measure') }} as measure
     cross join (values ('point'), ('worst')) as scenario (name)
     where
         response.in_scope

@@ -50,7 +50,10 @@ industry as (
         end as industry_weight,
         definition.min_n
     from {{ ref('int_satisfaction_industry') }} as industry
-    inner join {{ ref('dim_indicator') }} as definition on definition.indicator_id = 'I07'
+    inner join {{ ref('dim_indicator') }} as definition
+        on
+            definition.indicator_id = 'I07'
+            and {{ definition_in_force('definition', 'industry.known_at_on') }}
     left join total using (as_of_on, known_at_on, is_current, period_type, period_start_on)
     left join weight using (as_of_on, known_at_on, is_current, period_type, period_start_on, industry_code)
 )

@@ -87,7 +87,8 @@ select
     shown.quarantined_count::bigint as quarantined_count,
     {{ publication_id() }} as publication_id
 from shown
-inner join {{ ref('dim_indicator') }} as definition on shown.indicator_id = definition.indicator_id
+inner join {{ ref('dim_indicator') }} as definition
+    on shown.indicator_id = definition.indicator_id and {{ definition_in_force('definition', known_at()) }}
 inner join {{ ref('int_evaluation_point') }} as point
     on shown.period_type = point.period_type and shown.period_start_on = point.period_start_on and point.is_current
 left join {{ ref('dim_division') }} as division on shown.division_code = division.division_code

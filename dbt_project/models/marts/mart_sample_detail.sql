@@ -27,8 +27,11 @@ select
     {{ publication_id() }} as publication_id
 from {{ ref('fct_sample') }} as sample
 inner join {{ ref('pass_rate_measure') }} as measure
-    on sample.sample_domain = measure.sample_domain and measure.is_headline
-inner join {{ ref('dim_indicator') }} as definition on measure.indicator_id = definition.indicator_id
+    on sample.sample_domain = measure.sample_domain
+inner join {{ ref('dim_indicator') }} as definition
+    on
+        measure.measure_code = definition.headline_measure
+        and {{ definition_in_force('definition', known_at()) }}
 where
     sample.final_result is distinct from 'pass'
     and sample.known_from_on <= {{ known_at() }}

@@ -8,8 +8,8 @@ with definition as (
     select
         alpha,
         min_n
-    from {{ ref('dim_indicator') }}
-    where indicator_id = 'I07'
+    from {{ ref('dim_indicator') }} as definition
+    where indicator_id = 'I07' and {{ definition_in_force('definition', known_at()) }}
 ),
 
 answer as (
@@ -27,7 +27,7 @@ answer as (
             and response.surveyed_on between point.period_start_on and least(point.period_end_on, point.as_of_on)
             and response.known_from_on <= point.known_at_on
             and (response.known_before_on is null or response.known_before_on > point.known_at_on)
-    inner join {{ ref('satisfaction_measure') }} as measure on measure.value_basis = 'computed'
+    cross join {{ ref('satisfaction_measure') }} as measure
     where point.is_current
 ),
 

@@ -6,7 +6,6 @@ with measure as (
         measure_code,
         indicator_id,
         basis as value_basis,
-        is_headline,
         'proportion' as kind
     from {{ ref('pass_rate_measure') }}
     cross join unnest(array['computed', 'reported']) as basis
@@ -15,33 +14,16 @@ with measure as (
     select
         measure_code,
         indicator_id,
-        value_basis,
-        is_headline,
+        'computed' as value_basis,
         'mean' as kind
     from {{ ref('satisfaction_measure') }}
-),
-
-published_index as (
-    -- The latest wave of the period decides, in its latest version.
-    select distinct on (point.as_of_on, point.known_at_on, point.is_current, point.period_type, point.period_start_on)
-        point.as_of_on,
-        point.known_at_on,
-        point.is_current,
-        point.period_type,
-        point.period_start_on,
-        'CSI_PUBLISHED' as measure_code,
-        response.published_index as value
-    from {{ ref('int_evaluation_point') }} as point
-    inner join {{ ref('fct_survey_response') }} as response
-        on
-            response.published_index is not null
-            and response.in_scope
-            and response.surveyed_on between point.period_start_on and least(point.period_end_on, point.as_of_on)
-            and response.known_from_on <= point.known_at_on
-            and (response.known_before_on is null or response.known_before_on > point.known_at_on)
-    order by
-        point.as_of_on, point.known_at_on, point.is_current, point.period_type, point.period_start_on,
-        response.wave desc, response.known_from_on desc, response.origin_id desc
+    union all
+    select
+        measure_code,
+        indicator_id,
+        'reported' as value_basis,
+        'published' as kind
+    from {{ ref('reading_measure') }}
 ),
 
 valued as (
@@ -51,35 +33,41 @@ valued as (
         measure.measure_code,
         measure.value_basis,
         measure.kind,
+        {% for column in [
+            'definition_version', 'definition_basis', 'target_kind', 'unit', 'target_value', 'target_operator',
+            'headline_measure', 'headline_basis', 'deadline_on', 'alpha', 'min_n', 'min_coverage_pct',
+            'finality_lag_days',
+        ] -%}
+        definition.{{ column }},
+        {% endfor -%}
+        annual.target_value as annual_target_value,
+        coalesce(definition.baseline_on, published.first_value_on) as baseline_on,
+        case when definition.baseline_on is null then published.first_value else definition.baseline_value end
+            as baseline_value,
+        published.value_on,
         case
-            -- A wave's own published index is what attainment is judged by, where there is one.
-            when measure.indicator_id = 'I07' and published.value is not null
-                then measure.measure_code = 'CSI_PUBLISHED'
-            when measure.kind = 'mean' then measure.is_headline
-            -- Counts that an office reports stand in where no sample of the period is delivered.
-            when measure.value_basis = 'reported' then measure.is_headline and samples.judged_count is null
-            else measure.is_headline and (samples.judged_count is not null or summaries.judged_count is null)
-        end as is_headline,
-        case
-            when measure.measure_code = 'CSI_PUBLISHED' then published.value
+            when measure.kind = 'published' then published.value
             when measure.kind = 'mean' then satisfaction.value
             else pass_rate.value
         end as value,
-        pass_rate.numerator,
-        pass_rate.judged_count,
+        coalesce(pass_rate.numerator, published.numerator) as numerator,
+        coalesce(pass_rate.judged_count, published.denominator) as judged_count,
         pass_rate.x_effective,
-        pass_rate.low_x_effective,
-        pass_rate.low_n_effective,
-        pass_rate.high_x_effective,
-        pass_rate.high_n_effective,
-        pass_rate.bound_low,
-        pass_rate.bound_high,
+        coalesce(pass_rate.low_x_effective, published.numerator_low) as low_x_effective,
+        coalesce(pass_rate.low_n_effective, published.denominator) as low_n_effective,
+        coalesce(pass_rate.high_x_effective, published.numerator_high) as high_x_effective,
+        coalesce(pass_rate.high_n_effective, published.denominator) as high_n_effective,
+        coalesce(pass_rate.bound_low, 100.0 * published.numerator_low / published.denominator, published.value_low)
+            as bound_low,
+        coalesce(pass_rate.bound_high, 100.0 * published.numerator_high / published.denominator, published.value_high)
+            as bound_high,
         pass_rate.is_attained as is_share_attained,
+        case when measure.kind = 'mean' then satisfaction.respondent_count end as respondent_count,
         case
-            when measure.value_basis = 'computed' and measure.kind = 'mean' then satisfaction.respondent_count
-        end as respondent_count,
-        case when measure.kind = 'proportion' then pass_rate.n_effective else satisfaction.respondent_count end
-            as n_effective,
+            when measure.kind = 'published' then published.denominator
+            when measure.kind = 'proportion' then pass_rate.n_effective
+            else satisfaction.respondent_count
+        end as n_effective,
         coalesce(pass_rate.contestable_count, 0) as contestable_count,
         coalesce(pass_rate.pending_count, 0) as pending_count,
         coalesce(
@@ -93,90 +81,126 @@ valued as (
         coalesce(pass_rate.coverage_pct, satisfaction.coverage_pct) as coverage_pct,
         case
             when measure.kind = 'proportion' then coalesce(pass_rate.estimator, 'pooled')
-            when measure.value_basis = 'reported' then 'published'
+            when measure.kind = 'published' then 'published'
             else satisfaction.estimator
         end as estimator,
-        case when measure.kind = 'proportion' then pass_rate.worst_case_value else worst.value end as worst_case_value
+        case when measure.kind = 'proportion' then pass_rate.worst_case_value else worst.value end as worst_case_value,
+        coalesce(
+            measure.measure_code = definition.headline_measure or published_as.is_default, false
+        ) as is_candidate
     from {{ ref('int_evaluation_point') }} as point
     cross join measure
-    {% for basis, value in [
-        ('measure.value_basis', 'pass_rate'), ("'computed'", 'samples'), ("'reported'", 'summaries'),
-    ] -%}
-    left join {{ ref('int_pass_rate_value') }} as {{ value }}
+    inner join {{ ref('dim_indicator') }} as definition
         on
-            point.as_of_on = {{ value }}.as_of_on
-            and point.known_at_on = {{ value }}.known_at_on
-            and point.is_current = {{ value }}.is_current
-            and point.period_type = {{ value }}.period_type
-            and point.period_start_on = {{ value }}.period_start_on
-            and measure.measure_code = {{ value }}.measure_code
-            and {{ value }}.value_basis = {{ basis }}
+            measure.indicator_id = definition.indicator_id
+            and {{ definition_in_force('definition', 'point.known_at_on') }}
+    left join {{ ref('indicator_annual_target') }} as annual
+        on
+            definition.indicator_id = annual.indicator_id
+            and definition.definition_version = annual.definition_version
+            and point.period_type = 'year'
+            and extract(year from point.period_start_on) = annual.year
+    left join {{ ref('reading_measure') }} as published_as
+        on measure.measure_code = published_as.measure_code and measure.kind = 'published'
+    left join {{ ref('int_pass_rate_value') }} as pass_rate
+        on
+            point.as_of_on = pass_rate.as_of_on
+            and point.known_at_on = pass_rate.known_at_on
+            and point.is_current = pass_rate.is_current
+            and point.period_type = pass_rate.period_type
+            and point.period_start_on = pass_rate.period_start_on
+            and measure.measure_code = pass_rate.measure_code
+            and measure.value_basis = pass_rate.value_basis
+    {% for scenario, score in [('point', 'satisfaction'), ('worst', 'worst')] -%}
+    left join {{ ref('int_satisfaction_value') }} as {{ score }}
+        on
+            point.as_of_on = {{ score }}.as_of_on
+            and point.known_at_on = {{ score }}.known_at_on
+            and point.is_current = {{ score }}.is_current
+            and point.period_type = {{ score }}.period_type
+            and point.period_start_on = {{ score }}.period_start_on
+            and measure.measure_code = {{ score }}.measure_code
+            and {{ score }}.scenario = '{{ scenario }}'
     {% endfor -%}
-    left join {{ ref('int_satisfaction_value') }} as satisfaction
-        on
-            point.as_of_on = satisfaction.as_of_on
-            and point.known_at_on = satisfaction.known_at_on
-            and point.is_current = satisfaction.is_current
-            and point.period_type = satisfaction.period_type
-            and point.period_start_on = satisfaction.period_start_on
-            and measure.measure_code = satisfaction.measure_code
-            and satisfaction.scenario = 'point'
-    left join {{ ref('int_satisfaction_value') }} as worst
-        on
-            point.as_of_on = worst.as_of_on
-            and point.known_at_on = worst.known_at_on
-            and point.is_current = worst.is_current
-            and point.period_type = worst.period_type
-            and point.period_start_on = worst.period_start_on
-            and measure.measure_code = worst.measure_code
-            and worst.scenario = 'worst'
-    left join published_index as published
+    left join {{ ref('int_published_value') }} as published
         on
             point.as_of_on = published.as_of_on
             and point.known_at_on = published.known_at_on
             and point.is_current = published.is_current
             and point.period_type = published.period_type
             and point.period_start_on = published.period_start_on
-            and measure.indicator_id = 'I07'
-    -- A measure that no summary tells has no row for one.
-    where measure.kind = 'mean' or measure.value_basis = 'computed' or pass_rate.judged_count is not null
+            and measure.measure_code = published.measure_code
+            and measure.kind = 'published'
+    where
+        measure.value_basis = 'computed'
+        -- A measure that nobody reports has no row for it, unless nothing else could stand for the indicator.
+        or pass_rate.judged_count is not null
+        or published.value is not null
+        or (measure.measure_code = definition.headline_measure and measure.kind = 'published')
+),
+
+ranked as (
+    -- One value of a period stands for the indicator: of the headline measure, on the basis that the definition names
+    -- first; in its place the other basis, then a published value whose definition nobody states.
+    select
+        valued.*,
+        valued.is_candidate and row_number() over (
+            partition by as_of_on, known_at_on, is_current, period_type, period_start_on, indicator_id
+            order by
+                valued.is_candidate desc,
+                value is not null desc,
+                value_basis = headline_basis desc,
+                measure_code = headline_measure desc,
+                value_basis,
+                kind
+        ) = 1 as is_headline
+    from valued
 ),
 
 defined as (
     select
-        valued.*,
-        definition.definition_version,
-        definition.definition_basis,
-        definition.unit,
-        definition.target_value,
-        definition.target_operator,
-        definition.alpha,
-        definition.min_n,
-        definition.min_coverage_pct,
+        ranked.*,
         case
-            when valued.value is null then 'no_data'
+            when value is null then 'no_data'
+            -- A rank is final with its publication.
+            when target_kind = 'rank' then 'final'
+            when {{ is_of_a_date('target_kind') }} and value_on < period_end_on then 'provisional'
             when
-                valued.is_closed
-                and valued.known_at_on >= valued.period_end_on + definition.finality_lag_days
-                and valued.contestable_count + valued.pending_count = 0
+                is_closed
+                and known_at_on >= period_end_on + finality_lag_days
+                and contestable_count + pending_count = 0
                 then 'final'
             else 'provisional'
         end as data_status,
         case
             -- Counts are compared, not the divided value: division rounds.
-            when valued.judged_count is not null then valued.is_share_attained
-            when definition.target_operator = '>' then valued.value > definition.target_value
-            else valued.value >= definition.target_value
+            when kind = 'proportion' then is_share_attained
+            -- What a published, rounded rate leaves open may lie on both sides of the target.
+            when at_low.is_attained = at_high.is_attained then at_low.is_attained
         end as is_attained
-    from valued
-    inner join {{ ref('dim_indicator') }} as definition on valued.indicator_id = definition.indicator_id
+    from ranked
+    {% for side in ['low', 'high'] -%}
+    cross join lateral (
+        select
+            case
+                when {{ side }}_x_effective is not null and target_operator = '>'
+                    then 100 * {{ side }}_x_effective > target_value * {{ side }}_n_effective
+                when {{ side }}_x_effective is not null
+                    then 100 * {{ side }}_x_effective >= target_value * {{ side }}_n_effective
+                when target_operator = '>' then coalesce(bound_{{ side }}, value) > target_value
+                when target_operator = '<=' then value <= target_value
+                else coalesce(bound_{{ side }}, value) >= target_value
+            end as is_attained
+    ) as at_{{ side }}
+    {% endfor -%}
 ),
 
 tested as (
     select
         defined.*,
+        schedule.schedule_gap_pp,
         case
-            when defined.judged_count is not null and defined.value_basis = 'computed'
+            when defined.x_effective is not null and defined.value_basis = 'computed'
                 then stats.clopper_pearson(
                     defined.x_effective::float8, defined.n_effective::float8, (2 * defined.alpha)::float8
                 )
@@ -197,9 +221,15 @@ tested as (
                 ]
         end as interval_share,
         case
+            -- A ranking comes months after its year.
+            when
+                defined.value is null and defined.target_kind = 'rank'
+                and defined.known_at_on < defined.period_end_on + defined.finality_lag_days
+                then 'pending'
             when defined.value is null then 'no_data'
+            when defined.target_kind = 'rank' or {{ is_of_a_date('defined.target_kind') }} then 'not_applicable'
             when not defined.is_closed then 'pending'
-            when defined.value_basis = 'reported' and defined.kind = 'mean' then 'not_assessable'
+            when defined.kind = 'published' and defined.judged_count is null then 'not_assessable'
             when defined.coverage_pct < defined.min_coverage_pct then 'insufficient_coverage'
             when defined.kind = 'mean' then stats.mean_verdict(
                 defined.value, defined.standard_error::numeric, defined.degrees_of_freedom::numeric,
@@ -231,6 +261,17 @@ tested as (
     ) as open_fail
     cross join lateral (
         select
+            -- Elapsed from the baseline's day; none where the first value is the only one.
+            case when defined.baseline_on < defined.value_on
+                then
+                    100 * (defined.value - defined.baseline_value)
+                    / nullif(defined.target_value - defined.baseline_value, 0)
+                    - 100.0 * (defined.value_on - defined.baseline_on)
+                    / nullif(defined.deadline_on - defined.baseline_on, 0)
+            end as schedule_gap_pp
+    ) as schedule
+    cross join lateral (
+        select
             case when defined.judged_count is not null then stats.proportion_verdict(
                 defined.high_x_effective, defined.high_n_effective, defined.target_value,
                 defined.target_operator, defined.alpha, defined.min_n
@@ -240,6 +281,7 @@ tested as (
 
 select
     indicator_id::text as indicator_id,
+    target_kind::text as target_kind,
     definition_version::integer as definition_version,
     definition_basis::text as definition_basis,
     as_of_on::date as as_of_on,
@@ -260,6 +302,7 @@ select
     coalesce(judged_count, respondent_count)::numeric as denominator,
     target_value::numeric as target_value,
     target_operator::text as target_operator,
+    annual_target_value::numeric as annual_target_value,
     (value - target_value)::numeric as gap,
     is_attained::boolean as is_attained,
     verdict::text as verdict,
@@ -267,6 +310,10 @@ select
         when verdict in ('met_proven', 'met_not_proven') then 'green'
         when verdict = 'not_met_not_proven' then 'yellow'
         when verdict = 'not_met_proven' then 'red'
+        when verdict <> 'not_applicable' or is_attained is null then 'grey'
+        when is_attained and (target_kind <> 'rank' or (is_closed and period_end_on >= deadline_on)) then 'green'
+        when is_closed and period_end_on >= deadline_on then 'red'
+        when {{ is_of_a_date('target_kind') }} then {{ schedule_light('schedule_gap_pp') }}
         else 'grey'
     end::text as light,
     (100 * interval_share[1])::numeric as interval_low,

@@ -69,6 +69,9 @@ def _readings(year: int) -> list[dict[str, Cell]]:
     table.append(
         reading(
             *("I08", "公共服务质量监测评价位次", "位"),
+            # Half a year after the year that it is about: at the plan's end that of 2021 is the latest.
+            period=f"{year - 1}年",
+            published_on=f"{year}-07-20",
             rank=14 - 2 * later,
             ranked_count=110 + 10 * min(later, 1),
             score=f"{80.1 + later:.2f}",
@@ -105,7 +108,14 @@ def deliveries(seed: int, scale: float) -> Iterator[Delivery]:
 
 
 def truth(found: list[Delivery]) -> dict[str, Any]:
-    return {}
+    """`published`: by indicator and year what stands in its last reading."""
+    published: dict[str, dict[str, float]] = {code: {} for code, *_ in _STOCKS if code.startswith("I")} | {"I08": {}}
+    for year in YEARS:
+        for code, _, _, at, by in _STOCKS:
+            if code in published:
+                published[code][str(year)] = float(f"{at + (year - 2020) * by:g}")
+        published["I08"][str(year - 1)] = 14 - 2 * (year - 2020)
+    return {"published": published}
 
 
 RULES: dict[str, str] = {}
