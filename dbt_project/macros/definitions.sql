@@ -12,3 +12,10 @@
 {% macro schedule_light(gap) -%}
     case when {{ gap }} >= -10 then 'green' when {{ gap }} >= -30 then 'yellow' when {{ gap }} < -30 then 'red' else 'grey' end
 {%- endmacro %}
+
+{#- Months since year 0; a day counts as its part of the month, the last one as the whole: from month's end to month's end
+    are whole months. -#}
+{% macro months_of(day) -%}
+    (12 * extract(year from {{ day }}) + extract(month from {{ day }})
+    + extract(day from {{ day }}) / extract(day from date_trunc('month', {{ day }}) + interval '1 month - 1 day'))
+{%- endmacro %}

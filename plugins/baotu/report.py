@@ -46,6 +46,7 @@ COLUMNS = (
     "period_end_on",
     "period_label_zh",
     "value",
+    "value_on",
     "unit",
     "numerator",
     "denominator",

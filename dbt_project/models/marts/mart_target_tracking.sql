@@ -297,6 +297,7 @@ select
     period_end_on::date as period_end_on,
     period_label_zh::text as period_label_zh,
     value::numeric as value,
+    case when {{ is_of_a_date('target_kind') }} then value_on end::date as value_on,
     unit::text as unit,
     numerator::numeric as numerator,
     coalesce(judged_count, respondent_count)::numeric as denominator,
