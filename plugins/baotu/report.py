@@ -11,7 +11,7 @@ import re
 import secrets
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta, timezone
 from decimal import ROUND_HALF_EVEN, Decimal, localcontext
 from functools import cache
@@ -96,6 +96,32 @@ INDICATOR_COLUMNS = (
     "source_label_zh",
     "source_label_en",
 )
+PROGRESS_COLUMNS = (
+    "indicator_id",
+    "baseline_value",
+    "baseline_on",
+    "baseline_kind",
+    "elapsed_pct",
+    "completion_pct",
+    "schedule_gap_pp",
+    "eurostat_ratio",
+    "eurostat_class",
+    "not_assessable_reason",
+    "required_per_month",
+    "trailing_per_month",
+    "forecast_value",
+    "forecast_low",
+    "forecast_high",
+    "forecast_probability",
+    "forecast_word",
+    "years_met",
+    "years_missed",
+    "years_open",
+    "is_held_every_year",
+    "trend",
+    "assurance",
+    "assurance_is_trial",
+)
 PUBLICATION_COLUMNS = (
     "publication_id",
     "published_at",
@@ -144,6 +170,48 @@ VERDICTS = {
     "not_assessable": Label("无法作统计判定", "Not assessable statistically"),
     "not_applicable": Label("不适用统计判定", "No statistical verdict applies"),
     "pending": Label("待定", "Pending"),
+}
+#: What stands in a verdict's place where nothing is tested: counts, sums, ranks.
+SCHEDULES = {
+    "green": Label("未到期，进度正常", "Not due yet, on schedule"),
+    "yellow": Label("未到期，进度落后", "Not due yet, behind schedule"),
+    "red": Label("未到期，进度严重落后", "Not due yet, far behind schedule"),
+    "grey": Label("未到期", "Not due yet"),
+}
+ATTAINMENTS = {True: Label("达标", "Attained"), False: Label("未达标", "Not attained")}
+BASELINES = {
+    "official": Label("官方基期", "official baseline"),
+    "first_observed": Label("首个观测值", "first observed value"),
+}
+PACES = {
+    "achieved": Label("已达标", "achieved"),
+    "on_track": Label("按期可达", "on track"),
+    "moderate": Label("进展一般", "moderate"),
+    "insufficient": Label("进展不足", "insufficient"),
+    "moving_away": Label("背离目标", "moving away"),
+}
+LIKELIHOODS = {
+    "likely": Label("可能达标", "likely"),
+    "uncertain": Label("难以判断", "uncertain"),
+    "unlikely": Label("不大可能达标", "unlikely"),
+}
+#: Why there is no progress to tell of. Without a value or for a rank the card says enough.
+UNASSESSED = {
+    "no_baseline": Label("无基期，进度无法评估", "no baseline: progress cannot be assessed"),
+    "two_measures": Label(
+        "官方基期口径不明，不与本口径比较", "the official baseline is of an unknown measure and is not reckoned with"
+    ),
+    "no_way_to_go": Label("基期即已等于目标", "the baseline was the target already"),
+}
+TRENDS = {
+    "rising": Label("显著上升", "significant rise"),
+    "falling": Label("显著下降", "significant fall"),
+    "no_significant_change": Label("无显著变化", "no significant change"),
+}
+ASSURANCES = {
+    "consistently_pass": Label("各月稳定在目标之上", "every month can be expected to keep the target"),
+    "consistently_fail": Label("各月稳定在目标之下", "every month can be expected to miss the target"),
+    "hit_and_miss": Label("各月时达时不达", "some months keep the target and some miss it"),
 }
 JUDGED = frozenset({"met_proven", "met_not_proven", "not_met_not_proven", "not_met_proven"})
 MARKS = {"met_not_proven": Label("样本不足以确认", "sample too small to confirm")}
@@ -346,6 +414,8 @@ class Entry:
     trend: tuple[Row, ...] = ()
     #: Names of measures, by their codes.
     measures: Mapping[str, Label] = field(default_factory=dict)
+    #: Its row of mart_indicator_progress.
+    progress: Row | None = None
 
     @property
     def id(self) -> str:
@@ -427,7 +497,7 @@ class Entry:
                 if row.get("n_effective") is None or row.get("n_effective") == row.get("denominator")
                 else _count(row["n_effective"])
             ),
-            "verdict": label(VERDICTS, row.get("verdict") or "no_data"),
+            "verdict": self._verdict(row),
             "is_judged": row.get("verdict") in JUDGED,
             "mark": MARKS.get(str(row.get("verdict"))),
             "light": light,
@@ -449,6 +519,94 @@ class Entry:
             "value_basis": label(VALUE_BASES, row.get("value_basis")),
             "trace": f"baotu trace {clean(self.id)} --period {period_key(row)}",
         }
+
+    def _verdict(self, row: Row) -> Label:
+        """The verdict in words; of what is compared and not tested, attainment, or the schedule before it is due."""
+        if row.get("verdict") != "not_applicable":
+            return label(VERDICTS, row.get("verdict") or "no_data")
+        deadline, end = _on(self.indicator.get("deadline_on")), _on(row["period_end_on"])
+        is_due = bool(deadline and end and end >= deadline and str(end) <= str(row["as_of_on"]))
+        if is_due or row.get("is_attained"):
+            return ATTAINMENTS[bool(row.get("is_attained"))]
+        return label(SCHEDULES, row.get("light"))
+
+    def progress_facts(self) -> list[tuple[Label, Label]]:
+        """How far on the way, as terms and sentences; what cannot be told is left out, or says why."""
+        told = self.progress
+        if told is None:
+            return []
+        facts: list[tuple[Label, Label]] = []
+
+        def add(zh: str, en: str, text: Label) -> None:
+            facts.append((Label(zh, en), text))
+
+        if told["completion_pct"] is not None:
+            done, time = rounded(told["completion_pct"], [0, 100], 1), rounded(told["elapsed_pct"], [0, 100], 1)
+            base = _with_unit(_quantity(told["baseline_value"], self.unit), self.unit)
+            kind, on = label(BASELINES, told["baseline_kind"]), _moment(told["baseline_on"])
+            add(
+                "完成进度 / 时间进度",
+                "Way / time",
+                Label(
+                    f"{done}\u00a0% / {time}\u00a0%（{kind.zh} {base.zh}，{on}）",
+                    f"{done}\u00a0% / {time}\u00a0% ({kind.en} {base.en}, {on})",
+                ),
+            )
+        elif told["not_assessable_reason"] in UNASSESSED:
+            add("进度", "Progress", UNASSESSED[told["not_assessable_reason"]])
+        if told["eurostat_ratio"] is not None:
+            ratio, pace = rounded(told["eurostat_ratio"], [0, 0.6, 0.95]), label(PACES, told["eurostat_class"])
+            add("增速比", "Growth ratio", Label(f"{ratio}，{pace.zh}", f"{ratio}, {pace.en}"))
+        if told["required_per_month"] is not None:
+            needed, gained = (
+                NOTHING if told[name] is None else rounded(told[name], [0], 1)
+                for name in ("required_per_month", "trailing_per_month")
+            )
+            add(
+                "每月需增 / 近一年月均",
+                "Needed / gained a month",
+                Label(f"{needed} / {gained}", f"{needed} / {gained}"),
+            )
+        if told["forecast_value"] is not None:
+            value, low, high = (
+                rounded(told[name], places=0) for name in ("forecast_value", "forecast_low", "forecast_high")
+            )
+            chance, word = (
+                rounded(100 * told["forecast_probability"], [0, 100], 0),
+                label(LIKELIHOODS, told["forecast_word"]),
+            )
+            add(
+                "期末预测",
+                "Forecast",
+                Label(
+                    f"{value}（95\u00a0% {low} – {high}），{word.zh}（{chance}\u00a0%）",
+                    f"{value} (95\u00a0% {low} – {high}), {word.en} ({chance}\u00a0%)",
+                ),
+            )
+        if told["years_met"] is not None:
+            held = {True: "是", False: "否", None: "未定"}[told["is_held_every_year"]]
+            kept = {True: "yes", False: "no", None: "open"}[told["is_held_every_year"]]
+            met, missed, open_ = (told[name] for name in ("years_met", "years_missed", "years_open"))
+            add(
+                "年年保持",
+                "Held every year",
+                Label(
+                    f"{held}：达标 {met} 年，未达标 {missed} 年，未评定 {open_} 年",
+                    f"{kept}: {met} met, {missed} missed, {open_} not assessed",
+                ),
+            )
+        if told["assurance"] is not None:
+            trial = Label("（不足 12 个月，试用）", " (under 12 months, on trial)")
+            words = label(ASSURANCES, told["assurance"])
+            is_trial = bool(told["assurance_is_trial"])
+            add(
+                "控制图",
+                "Control chart",
+                Label(words.zh + trial.zh * is_trial, words.en + trial.en * is_trial),
+            )
+        if told["trend"] is not None:
+            add("近五季趋势", "Last five quarters", label(TRENDS, told["trend"]))
+        return facts
 
     def difference(self, row: Row) -> Label:
         """How far a companion lies from the headline."""
@@ -477,8 +635,9 @@ class Scorecard:
         indicators: Iterable[Row],
         publication: Row | None = None,
         measures: Iterable[Row] = (),
+        progress: Iterable[Row] = (),
     ) -> "Scorecard":
-        """From plain rows of the four marts, columns by contract; a column left out counts as NULL."""
+        """From plain rows of the five marts, columns by contract; a column left out counts as NULL."""
         labels = {str(one["measure_code"]): Label(str(one["label_zh"]), str(one["label_en"])) for one in measures}
         rows = sorted(
             ({name: row.get(name) for name in COLUMNS} for row in tracking if row.get("is_current")),
@@ -488,10 +647,12 @@ class Scorecard:
         for indicator in indicators:
             known = {name: indicator.get(name) for name in INDICATOR_COLUMNS}
             definitions.setdefault(str(indicator["indicator_id"]), {})[known["definition_version"]] = known
+        travelled = {str(one["indicator_id"]): {name: one.get(name) for name in PROGRESS_COLUMNS} for one in progress}
         entries = []
         for indicator_id in sorted(definitions.keys() | {str(row["indicator_id"]) for row in rows}):
             own = [row for row in rows if str(row["indicator_id"]) == indicator_id and row["division_code"] == CITY]
-            entries.append(_entry(indicator_id, own, definitions.get(indicator_id, {}), labels))
+            entry = _entry(indicator_id, own, definitions.get(indicator_id, {}), labels)
+            entries.append(replace(entry, progress=travelled.get(indicator_id)))
         told = dict(publication or {})
         for name in ("publication_id", "as_of_on", "known_at_on"):
             if told.get(name) is None and rows:
@@ -506,13 +667,14 @@ class Scorecard:
             tracking = _read(connection, marts_schema, "mart_target_tracking", COLUMNS, sql.SQL("where is_current"))
             indicators = _read(connection, marts_schema, "dim_indicator", INDICATOR_COLUMNS)
             measures = _read(connection, marts_schema, "dim_measure", ("measure_code", "label_zh", "label_en"))
+            progress = _read(connection, marts_schema, "mart_indicator_progress", PROGRESS_COLUMNS)
             if before == _publications(connection, marts_schema):
                 break
         else:
             raise RuntimeError(f"schema {marts_schema} was swapped during each of five reads; try again")
         wanted = {row["publication_id"] for row in tracking}
         publication = next((row for row in before if row["publication_id"] in wanted), before[0] if before else None)
-        return cls.from_rows(tracking, indicators, publication, measures)
+        return cls.from_rows(tracking, indicators, publication, measures, progress)
 
     @property
     def reported(self) -> tuple[Entry, ...]:

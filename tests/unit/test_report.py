@@ -313,7 +313,7 @@ def test_just_below_the_target_is_never_shown_as_the_target() -> None:
     assert "−0.0001" in card.text()
 
 
-@pytest.mark.parametrize("verdict", VERDICTS)
+@pytest.mark.parametrize("verdict", sorted(VERDICTS.keys() - {"not_applicable"}))
 @pytest.mark.parametrize("light", LIGHTS)
 def test_every_verdict_and_light_has_words_and_a_shape(verdict: str, light: str) -> None:
     card = one(verdict=verdict, light=light, **counts(60, 60))
@@ -324,6 +324,52 @@ def test_every_verdict_and_light_has_words_and_a_shape(verdict: str, light: str)
     assert VERDICTS[verdict].zh in words(article) and VERDICTS[verdict].en in words(article)
     assert f"{LIGHTS[light].symbol} {LIGHTS[light].zh}" in card.text()
     assert ("样本不足以确认" in words(article)) == (verdict == "met_not_proven")
+
+
+@pytest.mark.parametrize(
+    ("year", "light", "is_attained", "words_zh"),
+    [
+        (2022, "green", True, "达标"),
+        (2022, "red", False, "未达标"),
+        (2021, "green", True, "达标"),
+        (2021, "green", False, "未到期，进度正常"),
+        (2021, "yellow", False, "未到期，进度落后"),
+        (2021, "red", False, "未到期，进度严重落后"),
+        (2021, "grey", False, "未到期"),
+    ],
+)
+def test_what_is_not_tested_shows_attainment_or_schedule(
+    year: int, light: str, is_attained: bool, words_zh: str
+) -> None:
+    given = {"value": Decimal(4300), "verdict": "not_applicable", "light": light, "is_attained": is_attained}
+    card = Scorecard.from_rows([row("I11", year, target_kind="stock", unit="家", **given)], [I11], PUBLICATION)
+    assert card.entries[0].show(card.rows[0])["verdict"].zh == words_zh
+    assert "不适用统计判定" not in words(next(parsed(card).iter("article")))
+
+
+def test_progress_is_told_in_both_languages_or_why_not() -> None:
+    travelled = {
+        "indicator_id": "I11", "baseline_value": Decimal(2210), "baseline_on": date(2019, 12, 31),
+        "baseline_kind": "first_observed", "completion_pct": Decimal("68.036"), "elapsed_pct": Decimal("58.303"),
+        "eurostat_ratio": Decimal("1.2049"), "eurostat_class": "on_track", "required_per_month": Decimal("46.667"),
+        "trailing_per_month": Decimal(75), "forecast_value": Decimal("4764.29"), "forecast_low": Decimal("4423.16"),
+        "forecast_high": Decimal("5105.41"), "forecast_probability": Decimal("0.98002"), "forecast_word": "likely",
+    }  # fmt: skip
+    given = {"value": Decimal(3700), "verdict": "not_applicable", "light": "green", "is_attained": False}
+    rows = [row("I11", 2021, target_kind="stock", unit="家", **given), row(**counts(59, 60))]
+    held = {
+        "indicator_id": "Q03", "not_assessable_reason": "no_baseline", "years_met": 2, "years_missed": 0,
+        "years_open": 1, "assurance": "hit_and_miss", "assurance_is_trial": True, "trend": "no_significant_change",
+    }  # fmt: skip
+    card = Scorecard.from_rows(rows, [Q03, I11], PUBLICATION, progress=[travelled, held])
+    page = words(parsed(card)).replace("\u00a0", " ")
+    for shown in (
+        "68.0 % / 58.3 %（首个观测值 2,210 家，2019-12-31）", "1.20, on track", "46.7 / 75.0",
+        "4,764（95 % 4,423 – 5,105），可能达标（98 %）", "无基期，进度无法评估",
+        "未定：达标 2 年，未达标 0 年，未评定 1 年", "各月时达时不达（不足 12 个月，试用）", "no significant change",
+    ):  # fmt: skip
+        assert shown in page, shown
+    assert "进度" not in words(parsed(one(**counts(59, 60))))
 
 
 def test_shapes_and_words_differ_without_colour() -> None:

@@ -104,6 +104,13 @@ trend as (
     having count(*) = 5
 ),
 
+chart as (
+    -- What the limits say is said of the series, so by its latest month.
+    select distinct on (indicator_id) *
+    from {{ ref('mart_control_chart') }}
+    order by indicator_id, period_start_on desc
+),
+
 held as (
     select
         indicator_id,
@@ -288,6 +295,9 @@ select
         when trend.found[1] > 9.5495 and trend.found[2] < 0 then 'falling'
         else 'no_significant_change'
     end::text as trend,
+    chart.variation::text as variation,
+    chart.assurance::text as assurance,
+    chart.is_trial::boolean as assurance_is_trial,
     {{ publication_id() }} as publication_id
 from reasoned
 left join travelled using (indicator_id)
@@ -295,3 +305,4 @@ left join year_before using (indicator_id)
 left join chance using (indicator_id)
 left join trend using (indicator_id)
 left join held using (indicator_id)
+left join chart on reasoned.indicator_id = chart.indicator_id and reasoned.measure_code = chart.measure_code

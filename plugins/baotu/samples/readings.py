@@ -109,7 +109,8 @@ def deliveries(seed: int, scale: float) -> Iterator[Delivery]:
 
 def truth(found: list[Delivery]) -> dict[str, Any]:
     """`published`: by indicator and year what stands in its last reading."""
-    published: dict[str, dict[str, float]] = {code: {} for code, *_ in _STOCKS if code.startswith("I")} | {"I08": {}}
+    counted = [code for code, *_ in _STOCKS if code.startswith("I")]
+    published: dict[str, dict[str, float]] = {code: {} for code in [*counted, "I08"]}
     for year in YEARS:
         for code, _, _, at, by in _STOCKS:
             if code in published:
