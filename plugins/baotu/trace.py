@@ -265,11 +265,8 @@ def _of_readings(
         " response.origin_id order by place, value_on desc, wave desc, known_from_on desc, origin_id desc limit %(limit)s",
         asked | {"indicator": number["indicator_id"], "kind": number["target_kind"]},
     ).fetchall()
-    rows = [
-        line
-        | {"outcome": f"{line['value']:f} {'计入 counted' if place == 0 else '较早或其他说法 earlier, or said elsewhere'}"}
-        for place, line in enumerate(lines)
-    ]
+    words = ("计入 counted", "较早,或他处所说 earlier, or said elsewhere")
+    rows = [line | {"outcome": f"{line['value']:f} {words[min(i, 1)]}"} for i, line in enumerate(lines)]
     return Trace(
         number,
         lines[0]["numerator"] if lines else None,

@@ -8,11 +8,10 @@ from __future__ import annotations
 import os
 import tempfile
 import zipfile
-import zlib
 from pathlib import Path
 from typing import Any
 
-from baotu.readers.containers import ZIP_BYTES, container
+from baotu.readers.containers import UNREADABLE_MEMBER, ZIP_BYTES, Kind, container
 from baotu.readers.reading import CHUNK, File, Refused, Table
 from baotu.readers.text import text_table
 from baotu.readers.workbook import sheets
@@ -28,9 +27,11 @@ def tables_of(file: File) -> tuple[list[Table], dict[str, Any]]:
     kind = container(file)
     if kind == "zip":
         return _members(file), {"format": "zip"}
-    if kind == "text":
-        return text_table(file)
-    return sheets(file, kind)
+    return _tables(file, kind)
+
+
+def _tables(file: File, kind: Kind) -> tuple[list[Table], dict[str, Any]]:
+    return text_table(file) if kind == "text" else sheets(file, kind)
 
 
 def _members(file: File) -> list[Table]:
@@ -73,13 +74,14 @@ def _tables_of_member(file: File, archive: zipfile.ZipFile, entry: zipfile.ZipIn
         return [Table(name, [], lambda: iter(()), member=name, unread="empty")]
     inner = _unpacked(file, archive, entry, name)
     try:
-        if container(inner) == "zip":
+        kind = container(inner)
+        if kind == "zip":
             file.refuse(
                 "archive",
                 f"压缩包内还有压缩包「{name}」。请解压后逐个报送。",
                 f"{name} in the archive is an archive itself. Unpack it and send the files one by one.",
             )
-        tables, _ = tables_of(inner)
+        tables, _ = _tables(inner, kind)
     except Refused as refusal:
         if refusal.code in _NO_TABLE:
             return [Table(name, [], lambda: iter(()), member=name, unread=refusal.en)]
@@ -100,7 +102,7 @@ def _unpacked(file: File, archive: zipfile.ZipFile, entry: zipfile.ZipInfo, name
                 if done > ZIP_BYTES:  # whatever its directory says
                     raise zipfile.BadZipFile("larger than declared")
                 spool.write(chunk)
-    except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError, EOFError, ValueError, zlib.error):
+    except UNREADABLE_MEMBER:
         file.refuse(
             "damaged",
             f"压缩包内的「{name}」已损坏，解压不出。请重新打包报送。",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
 from collections.abc import Sequence
 from typing import Literal
 
@@ -11,6 +12,16 @@ from baotu.readers.reading import CHUNK, SAVE_EN, SAVE_ZH, File
 ZIP_ENTRIES = 2_000
 ZIP_BYTES = 1024**3
 ZIP_RATIO = 250
+#: What zipfile raises for a member that is damaged, encrypted, or packed in a way that it does not know.
+UNREADABLE_MEMBER = (
+    zipfile.BadZipFile,
+    OSError,
+    RuntimeError,
+    NotImplementedError,
+    EOFError,
+    ValueError,
+    zlib.error,
+)
 
 Kind = Literal["text", "page", "xlsx", "xlsb", "xls", "ods", "zip"]
 

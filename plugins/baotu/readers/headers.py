@@ -269,6 +269,7 @@ def _reading(file: File, parts: Sequence[Part], skipped: Sequence[dict[str, Any]
     columns = [name for name in source.raw_columns if name in present]
     mapping: dict[str, dict[str, str | None]] = {}
     described = []
+    layouts = []
     for part in parts:
         table: dict[str, str | None] = {}
         kept = dict(part.extras)
@@ -283,6 +284,8 @@ def _reading(file: File, parts: Sequence[Part], skipped: Sequence[dict[str, Any]
                 table.setdefault(header, PERSONAL_DROPPED)
         mapping[part.name] = table
         layout = source.layout_of(part.headers, set(part.match.mapping.values()))
+        if layout:
+            layouts.append(layout)
         described.append(
             {
                 "part": part.name,
@@ -296,7 +299,6 @@ def _reading(file: File, parts: Sequence[Part], skipped: Sequence[dict[str, Any]
             }
         )
     found = facts(source, [line for part in parts for line in part.title], file.name)
-    layouts = [layout for part in parts if (layout := source.layout_of(part.headers, set(part.match.mapping.values())))]
     meta: dict[str, Any] = {}
     for layout in reversed(layouts):
         meta |= source.check_meta(layout.meta)

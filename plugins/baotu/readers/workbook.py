@@ -10,14 +10,13 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-import zlib
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
 from baotu.readers.child import REFUSED, WORKBOOK_MEMORY, WORKBOOK_SECONDS
-from baotu.readers.containers import Kind
+from baotu.readers.containers import UNREADABLE_MEMBER, Kind
 from baotu.readers.reading import CHUNK, SAVE_EN, SAVE_ZH, File, Record, Table
 
 #: calamine holds a sheet's rectangle from first to last used cell, 24–32 bytes a cell.
@@ -81,7 +80,7 @@ def _check_parts(file: File) -> None:
                         cells += len(found)
                         columns.update(found)
                         last_row = max(last_row, max(map(int, _ROW.findall(whole)), default=0))
-            except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError, EOFError, ValueError, zlib.error):
+            except UNREADABLE_MEMBER:
                 file.refuse(
                     "damaged",
                     f"工作簿的 {entry.filename} 已损坏或加密。请用 Excel 打开、另存后重新报送。",
