@@ -452,10 +452,7 @@ _ENDS = {
         source: _OF_SPOT_CHECKS.format(source=source)
         for source in ("food_spot_checks", "agri_monitoring", "industrial_spot_checks")
     },
-    **{
-        source: _OF_STAGED.format(source=source)
-        for source in ("enterprise_titles", "brand_records")
-    },
+    **{source: _OF_STAGED.format(source=source) for source in ("enterprise_titles", "brand_records")},
     "indicator_readings": """
         when staged.row_no is null then 'lost'
         when reading.row_no is not null then 'read'
