@@ -362,10 +362,14 @@ def test_every_rule_on_marts(warehouse: Installation) -> None:
         "indicator_id": "GOOD", "definition_version": 1, "measure_code": "M", "period_type": "year",
         "period_start_on": "2020-01-01", "value": 98, "numerator": 98, "denominator": 100, "interval_low": 95,
         "interval_high": 99, "is_current": True, "is_headline": True, "value_basis": "computed",
-        "period_end_on": "2020-12-31", "as_of_on": "2021-12-31",
+        "period_end_on": "2020-12-31", "as_of_on": "2021-12-31", "target_kind": "level_held", "unit": "%",
     }  # fmt: skip
     bad: dict[str, list[Row]] = {
-        "MRT001": [{"value": 100.5, "interval_high": 101}, {"value": -1, "interval_low": -2}],
+        "MRT001": [
+            {"value": 100.5, "interval_high": 101},
+            {"value": -1, "interval_low": -2, "target_kind": "stock"},
+            {"value": 0, "interval_low": None, "target_kind": "rank", "unit": "位"},
+        ],
         "MRT002": [{"numerator": 101}, {"denominator": 0, "numerator": None}],
         "MRT003": [{"value": 94.9}],
         "MRT004": [{"value": 97}, {"value": None}],

@@ -222,7 +222,9 @@ measured as (
         ) as is_attained
     from effective
     inner join {{ ref('dim_indicator') }} as definition
-        on effective.indicator_id = definition.indicator_id and {{ definition_in_force('definition', 'effective.known_at_on') }}
+        on
+            effective.indicator_id = definition.indicator_id
+            and {{ definition_in_force('definition', 'effective.known_at_on') }}
 ),
 
 city as (

@@ -65,7 +65,10 @@ def _readings(year: int) -> list[dict[str, Cell]]:
         x += more * later
         value = f"{100 * x / n:.2f}"
         table.append(reading(code, name, "%", measure_code=measure, value=value, numerator=x, denominator=n))
-    table.append(reading("I07", "服务业顾客满意度", "分", measure_code="CSI_PUBLISHED", value=f"{85.6 + later:.1f}"))
+    if year < YEARS[-1]:
+        # The last wave comes without an index of its own.
+        published = f"{85.6 + later:.1f}"
+        table.append(reading("I07", "服务业顾客满意度", "分", measure_code="CSI_PUBLISHED", value=published))
     table.append(
         reading(
             *("I08", "公共服务质量监测评价位次", "位"),
@@ -86,7 +89,7 @@ def deliveries(seed: int, scale: float) -> Iterator[Delivery]:
         table = _readings(year)
         rank = next(cells for cells in table if cells.get("rank"))
         rate = next(cells for cells in table if cells.get("numerator"))
-        score = next(cells for cells in table if cells.get("measure_code") == "CSI_PUBLISHED")
+        score = rank | {"subject": "I07", "rank": None, "ranked_count": None, "score": None, "unit": "分"}
         first = f"{year}年第一季度"
         rows = [Row(cells=cells) for cells in table]
         rows += [
