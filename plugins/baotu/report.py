@@ -516,6 +516,8 @@ class Entry:
             and holds(row.get("worst_case_value"), operator, target) is False,
             "estimator": label(ESTIMATORS, row["estimator"]) if row.get("estimator") else None,
             "measure": self.measures.get(str(row.get("measure_code"))) or label({}, row.get("measure_code")),
+            # Of what is counted whole there is neither interval nor sample.
+            "is_estimate": row.get("target_kind") not in OF_A_DATE | {"rank"},
             "value_basis": label(VALUE_BASES, row.get("value_basis")),
             "trace": f"baotu trace {clean(self.id)} --period {period_key(row)}",
         }
@@ -607,6 +609,12 @@ class Entry:
         if told["trend"] is not None:
             add("近五季趋势", "Last five quarters", label(TRENDS, told["trend"]))
         return facts
+
+    def source(self, row: Row) -> tuple[Label, str]:
+        """Where a row's value was delivered: label and id. A count that is published did not come from its lists."""
+        if row.get("estimator") == "published" and row.get("target_kind") in OF_A_DATE | {"rank"}:
+            return Label("公布的指标值", "Published readings"), "indicator_readings"
+        return self.words("source_label") or Label(NOTHING, NOTHING), clean(self.indicator.get("source_id"))
 
     def difference(self, row: Row) -> Label:
         """How far a companion lies from the headline."""

@@ -193,6 +193,8 @@ defined as (
             end as is_attained
     ) as at_{{ side }}
     {% endfor -%}
+    -- What nobody published needs a row only where nothing else stands for the indicator.
+    where ranked.value is not null or ranked.kind <> 'published' or ranked.is_headline
 ),
 
 tested as (
