@@ -60,8 +60,8 @@ told as (
     select
         placed.*,
         -- A run of seven is seven points on one side; a trend of seven is six steps one way.
-        case when count(*) over seven = 7 and abs(sum(side) over seven) = 7 then side else 0 end as run,
-        case when count(step) over six = 6 and abs(sum(step) over six) = 6 then step else 0 end as drift,
+        case when abs(sum(side) over seven) = 7 then side else 0 end as run,
+        case when abs(sum(step) over six) = 6 then step else 0 end as drift,
         case
             when beyond_near <> 0 and abs(sum(beyond_near) over three) >= 2 then beyond_near
             else 0

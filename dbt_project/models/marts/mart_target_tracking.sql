@@ -152,7 +152,7 @@ ranked as (
                 value_basis = headline_basis desc,
                 measure_code = headline_measure desc,
                 value_basis,
-                kind
+                measure_code
         ) = 1 as is_headline
     from valued
 ),
