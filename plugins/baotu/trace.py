@@ -246,15 +246,9 @@ def _of_readings(
         "select reading.delivery_id, reading.part, reading.file_row, reading.value, reading.numerator,"
         " reading.denominator, reading.document as what, to_char(reading.period_end_on, 'YYYY-MM-DD') as key,"
         " 2 as place, reading.period_end_on as value_on, null as wave, reading.known_from_on, reading.origin_id"
-        " from core.fct_indicator_reading as reading"
-        " where reading.subject_code = %(indicator)s and reading.in_scope and reading.division_code = '370100'"
-        " and coalesce((select measure.measure_code from reference.reading_measure as measure"
-        " where measure.indicator_id = reading.subject_code and measure.measure_code = reading.measure_code),"
-        " (select measure.measure_code from reference.reading_measure as measure"
-        " where measure.indicator_id = reading.subject_code and measure.is_default)) = %(measure)s"
+        " from core.published_measure as reading where reading.of_measure = %(measure)s"
         " and reading.period_end_on between %(start)s and least(%(end)s::date, %(as_of)s)"
-        " and (%(kind)s = any('{stock,small_stock,sum}') or (reading.period_start_on = %(start)s"
-        " and reading.period_end_on = %(end)s))"
+        " and (reading.is_of_a_date or (reading.period_start_on = %(start)s and reading.period_end_on = %(end)s))"
         " and reading.known_from_on <= %(known_at)s"
         " and (reading.known_before_on is null or reading.known_before_on > %(known_at)s)"
         " union all select response.delivery_id, min(response.part), min(response.file_row),"
@@ -263,7 +257,7 @@ def _of_readings(
         f" {_RESPONSES} and response.published_index is not null and %(measure)s = 'CSI_PUBLISHED'"
         " group by response.delivery_id, response.published_index, response.wave, response.known_from_on,"
         " response.origin_id order by place, value_on desc, wave desc, known_from_on desc, origin_id desc limit %(limit)s",
-        asked | {"indicator": number["indicator_id"], "kind": number["target_kind"]},
+        asked,
     ).fetchall()
     words = ("计入 counted", "较早,或他处所说 earlier, or said elsewhere")
     rows = [line | {"outcome": f"{line['value']:f} {words[min(i, 1)]}"} for i, line in enumerate(lines)]

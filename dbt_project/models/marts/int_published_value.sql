@@ -3,33 +3,7 @@
 {#- What offices and surveys publish of the city, by evaluation point and measure. A rate, score or rank is a value of
     exactly its period; a stock or sum one of the last date within it. -#}
 
-with reading as (
-    select
-        reading.*,
-        {{ is_of_a_date('indicator.target_kind') }} as is_of_a_date,
-        indicator.target_kind in ('level', 'level_held') as is_level,
-        measure.measure_code as of_measure
-    from {{ ref('fct_indicator_reading') }} as reading
-    inner join (select distinct
-indicator_id,
-target_kind
-from {{ ref('dim_indicator') }}) as indicator
-        on reading.subject_code = indicator.indicator_id
-    inner join {{ ref('reading_measure') }} as measure
-        on
-            reading.subject_code = measure.indicator_id
-            -- Without a measure, or with one that we do not know, nobody says that it is defined as ours.
-            and case
-                when exists (
-                    select 1 from {{ ref('reading_measure') }} as known
-                    where known.indicator_id = reading.subject_code and known.measure_code = reading.measure_code
-                ) then measure.measure_code = reading.measure_code
-                else measure.is_default
-            end
-    where reading.in_scope and reading.division_code = '370100'
-),
-
-candidate as (
+with candidate as (
     select
         point.as_of_on,
         point.known_at_on,
@@ -51,7 +25,7 @@ candidate as (
         reading.known_from_on,
         reading.origin_id
     from {{ ref('int_evaluation_point') }} as point
-    inner join reading
+    inner join {{ ref('published_measure') }} as reading
         on
             reading.known_from_on <= point.known_at_on
             and (reading.known_before_on is null or reading.known_before_on > point.known_at_on)
@@ -112,7 +86,7 @@ first_observed as (
         reading.value as first_value,
         reading.period_end_on as first_value_on
     from {{ ref('int_evaluation_point') }} as point
-    inner join reading
+    inner join {{ ref('published_measure') }} as reading
         on
             reading.is_of_a_date
             and reading.period_end_on <= least(point.period_end_on, point.as_of_on)
