@@ -31,6 +31,8 @@ def pytest_configure() -> None:
     settings.cache_clear()
 
 
+# Before xdist reads the marks.
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What is made once for many tests stays in one of the processes that `make test` divides them among."""
     for item in items:
