@@ -39,9 +39,9 @@ down: venv ## Stop everything; data is kept
 status: venv ## What runs, what is published, what waits
 	@$(BAOTU) status
 
-# Two processes, each with a PostgreSQL of its own.
+# Two processes, each with a PostgreSQL of its own; a file stays in one, for what its tests share.
 test: venv ## Unit, DAG, dbt and pipeline tests, the whole way under the scheduler among them
-	@$(VENV)/bin/python -m pytest --numprocesses 2 --dist loadgroup tests/pipeline tests/dbt tests/dags tests/unit
+	@$(VENV)/bin/python -m pytest --numprocesses 2 --dist loadfile tests/pipeline tests/dbt tests/dags tests/unit
 
 faults: venv ## Processes killed in the middle, loaders at once, held publications; formulas and truth on PostgreSQL 16
 	@$(VENV)/bin/python -m pytest tests/faults

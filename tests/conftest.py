@@ -31,20 +31,6 @@ def pytest_configure() -> None:
     settings.cache_clear()
 
 
-# Before xdist reads the marks.
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What is made once for many tests stays in one of the processes that `make test` divides them among."""
-    for item in items:
-        fixtures = getattr(item, "fixturenames", ())
-        shared = next((name for name in ("city", "golden") if name in fixtures), None)
-        # A test with a warehouse of its own goes wherever there is room.
-        if shared or "warehouse" not in fixtures:
-            item.add_marker(pytest.mark.xdist_group(shared or item.path.stem))
-    # The longest first, or one process ends long after the other.
-    items.sort(key=lambda item: "city" not in getattr(item, "fixturenames", ()))
-
-
 def pytest_unconfigure() -> None:
     """What was made for the session goes with it."""
     for path in _made:
