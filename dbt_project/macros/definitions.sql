@@ -4,6 +4,12 @@
     and ({{ definition }}.valid_before_on is null or {{ definition }}.valid_before_on > {{ known_at }})
 {%- endmacro %}
 
+{#- A row that holds on a day, half-open; no end or no beginning is open. -#}
+{% macro is_in_force(relation, day) -%}
+    ({{ relation }}.valid_from_on is null or {{ relation }}.valid_from_on <= {{ day }})
+    and ({{ relation }}.valid_before_on is null or {{ relation }}.valid_before_on > {{ day }})
+{%- endmacro %}
+
 {#- Counts and sums at a date: within a period the last one stands. -#}
 {% macro is_of_a_date(target_kind) -%} {{ target_kind }} in ('stock', 'small_stock', 'sum') {%- endmacro %}
 
@@ -18,4 +24,15 @@
 {% macro months_of(day) -%}
     (12 * extract(year from {{ day }}) + extract(month from {{ day }})
     + extract(day from {{ day }}) / extract(day from date_trunc('month', {{ day }}) + interval '1 month - 1 day'))
+{%- endmacro %}
+
+{#- 2021年, 2021年上半年, 2021年第1季度, 2021年3月. -#}
+{% macro period_label(period_type, start) -%}
+    case {{ period_type }}
+        when 'year' then to_char({{ start }}, 'YYYY"年"')
+        when 'half' then
+            to_char({{ start }}, 'YYYY"年"') || case when extract(month from {{ start }}) < 7 then '上半年' else '下半年' end
+        when 'quarter' then to_char({{ start }}, 'YYYY"年第"Q"季度"')
+        else to_char({{ start }}, 'YYYY"年"FMMM"月"')
+    end
 {%- endmacro %}

@@ -200,9 +200,7 @@ placed as (
         )
             as names_city,
         coalesce(place_text, delivery_division) as sampled_place,
-        substring(
-            regexp_replace(coalesce(place_text, delivery_division), '济南市?', '') from {{ division_pattern() }}
-        ) as division_name
+        {{ division_name_in('coalesce(place_text, delivery_division)') }} as division_name
     from (
         select
             worded.*,
@@ -220,6 +218,7 @@ placed as (
 coded as (
     select
         placed.*,
+        {{ further_division_name_in('sampled_place', 'division_name') }} as further_division_name,
         coalesce(domain_alias.sample_domain, '{{ domain }}') as sample_domain,
         -- C38, 38 or the class 3851 all name division 38.
         'C' || substring(industry_code from '^[Cc]?([0-9]{2})[0-9]{0,2}$') as industry_division_code
@@ -275,15 +274,13 @@ typed as (
             product_match.category_code
         ) as category_code,
         coalesce(subcategory_alias.is_tableware, false) or coalesce(category_alias.is_tableware, false) as is_tableware,
-        case
-            when division_name.division_code is not null then division_name.division_code
-            when names_city then '370100'
-        end as division_code,
+        {{ stated_division_code('names_city') }} as division_code,
+        {{ stated_unit_code('names_city') }} as assessment_unit_code,
         -- A zone that spans hosts belongs to the city as well, but its counts are not the city's.
-        names_city and division_name.division_code is null as is_whole_city,
+        names_city and named.name is null as is_whole_city,
         case
             when sampled_place is null then 'unknown'
-            when division_name.division_code is null and not names_city then 'elsewhere'
+            when named.name is null and not names_city then 'elsewhere'
             when place_text is null then 'sidecar'
             else 'file'
         end as division_basis,
@@ -336,8 +333,7 @@ typed as (
         on coded.sample_domain = category_alias.sample_domain and coded.category_word = category_alias.alias
     left join {{ ref('product_category_alias') }} as subcategory_alias
         on coded.sample_domain = subcategory_alias.sample_domain and coded.subcategory_word = subcategory_alias.alias
-    left join {{ ref('division_name') }} as division_name
-        on coded.division_name = division_name.name and (coded.names_city or not division_name.needs_city)
+    {{- join_division('coded', 'coded.names_city') }}
 ),
 
 counted as (
@@ -441,8 +437,7 @@ select
     {#- One statement about one scope: a later delivery of it is a correction. #}
     case
         when is_summary then {{ hash_id(['sample_domain', 'sampling_kind_code', 'lower(counted_period)', 'upper(counted_period)',
-            'coalesce(division_code, sampled_place)', "case when division_code = '370100' then division_name end",
-            'case when not is_all_categories then category end',
+            'coalesce(assessment_unit_code, sampled_place)', 'case when not is_all_categories then category end',
             'subcategory', 'scope', "case when division_code is null then publisher end"]) }}
     end as summary_id,
     record_domain,
@@ -465,6 +460,7 @@ select
     sampled_uscc_code as sampled_uscc,
     sampled_place,
     division_code,
+    assessment_unit_code,
     division_basis,
     coalesce(division_basis in ('file', 'sidecar') and record_domain = 'domestic', false) as in_scope,
     spec,

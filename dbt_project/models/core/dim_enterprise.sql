@@ -66,6 +66,7 @@ select
     staged.capital_currency,
     staged.status_code,
     staged.division_code,
+    staged.assessment_unit_code,
     staged.division_basis,
     staged.in_scope,
     staged.industry_code,

@@ -56,7 +56,7 @@ described as (
         max(notified_on) as notified_on,
         {% for column in [
             'sample_no', 'product_name', 'producer_name', 'producer_uscc', 'sampled_name', 'sampled_uscc',
-            'division_code', 'division_basis', 'sampled_place', 'category_code', 'category_text', 'subcategory_text',
+            'division_code', 'assessment_unit_code', 'division_basis', 'sampled_place', 'category_code', 'category_text', 'subcategory_text',
             'sampled_on', 'sampled_on_basis', 'sampling_kind', 'sampling_kind_basis', 'task_text', 'notice_no',
             'published_on', 'unjudged_reason',
         ] -%}
@@ -208,6 +208,7 @@ select
     sampled_uscc,
     sampled_place,
     coalesce(division_code, '370100') as division_code,
+    coalesce(assessment_unit_code, '370100') as assessment_unit_code,
     division_basis,
     in_scope,
     category_code,
@@ -220,6 +221,8 @@ select
     sampling_kind_basis,
     task_text,
     notice_no,
+    -- Read by the calendar of publication; what names no day was public with its delivery.
+    coalesce(published_on, issued_on) as published_on,
     final_reason is null as is_judged,
     final_reason as unjudged_reason,
     case

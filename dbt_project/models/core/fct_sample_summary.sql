@@ -88,6 +88,7 @@ select
     period_end_on,
     period_basis,
     coalesce(division_code, '370100') as division_code,
+    coalesce(assessment_unit_code, '370100') as assessment_unit_code,
     division_basis,
     is_whole_city,
     sampled_place,

@@ -47,6 +47,7 @@ scored as (
         industry_code,
         industry_text,
         coalesce(division_code, '370100') as division_code,
+        coalesce(assessment_unit_code, '370100') as assessment_unit_code,
         division_basis,
         in_scope,
         surveyed_on,
@@ -71,7 +72,7 @@ scored as (
     where row_no = counted_row_no
     group by
         response_id, delivery_id, origin_id, issued_on, part, row_no, file_row, respondent_id, wave, industry_code,
-        industry_text, division_code, division_basis, in_scope, surveyed_on, surveyed_on_basis, is_marked_invalid,
+        industry_text, division_code, assessment_unit_code, division_basis, in_scope, surveyed_on, surveyed_on_basis, is_marked_invalid,
         is_quarantined, corrected_on, scale_min, scale_max, published_index
 )
 
@@ -92,6 +93,7 @@ select
     industry_code,
     industry_text,
     division_code,
+    assessment_unit_code,
     division_basis,
     in_scope,
     surveyed_on,

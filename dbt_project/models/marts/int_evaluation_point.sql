@@ -16,7 +16,9 @@ period as (
         (start + unit.step - interval '1 day')::date as period_end_on
     from plan
     cross join (
-        values ('year', interval '1 year'), ('quarter', interval '3 months'), ('month', interval '1 month')
+        values
+            ('year', interval '1 year'), ('half', interval '6 months'), ('quarter', interval '3 months'),
+            ('month', interval '1 month')
     ) as unit (period_type, step)
     cross join lateral generate_series(
         plan.plan_start_on::timestamp, plan.deadline_on::timestamp, unit.step
@@ -53,9 +55,5 @@ point as (
 select
     point.*,
     period_end_on <= as_of_on as is_closed,
-    case period_type
-        when 'year' then to_char(period_start_on, 'YYYY"年"')
-        when 'quarter' then to_char(period_start_on, 'YYYY"年第"Q"季度"')
-        else to_char(period_start_on, 'YYYY"年"FMMM"月"')
-    end as period_label_zh
+    {{ period_label('period_type', 'period_start_on') }} as period_label_zh
 from point

@@ -95,8 +95,7 @@ checked as (
         case when identifier_scheme = 'USCC' then stats.is_organisation_code(substr(code, 9, 9)) end
             as is_organisation_code_valid,
         place ~ {{ names_city }} as names_city,
-        -- 莱芜市莱城区 is the district; 济南市中区 is 市中区 of 济南.
-        substring(regexp_replace(place, '济南市?(?!中区)|莱芜市', '', 'g') from {{ division_pattern() }}) as division_name
+        {{ division_name_in('place') }} as division_name
     from identified
     {{ computed_once() }}
 ),
@@ -111,17 +110,19 @@ typed as (
             as capital_amount,
         capital_unit_alias.currency_code,
         status_alias.status_code as stated_status,
-        case
-            when division_name.division_code is not null then division_name.division_code
-            when names_city then '370100'
-        end as division_code
-    from checked
+        {{ stated_division_code('names_city') }} as division_code,
+        {{ stated_unit_code('names_city') }} as assessment_unit_code
+    from (
+        select
+            checked.*,
+            {{ further_division_name_in('place', 'division_name') }} as further_division_name
+        from checked
+    ) as checked
     left join {{ ref('capital_unit') }} as capital_unit_alias
         on translate(checked.capital_unit, '() ', '') = capital_unit_alias.unit
     left join {{ ref('enterprise_status_alias') }} as status_alias
         on {{ code_word('checked.status') }} = status_alias.alias
-    left join {{ ref('division_name') }} as division_name
-        on checked.division_name = division_name.name and (checked.names_city or not division_name.needs_city)
+    {{- join_division('checked', 'checked.names_city') }}
     {{ computed_once() }}
 ),
 
@@ -198,6 +199,7 @@ select
     region,
     address,
     division_code,
+    assessment_unit_code,
     division_basis,
     division_code is not null as in_scope,
     industry_code as industry_text,
@@ -215,8 +217,8 @@ select
     hash_record_extended(
         row(
             enterprise_name, established_date, deregistered_date, enterprise_type, capital_amount, capital_currency,
-            case when capital_amount is null then capital end, status_code, division_code, division_basis, address,
-            industry_code
+            case when capital_amount is null then capital end, status_code, division_code, assessment_unit_code,
+            division_basis, address, industry_code
         ), 0
     ) as attributes_hash
 from described

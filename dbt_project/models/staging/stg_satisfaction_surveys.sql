@@ -56,7 +56,7 @@ typed as (
         cells.*,
         stats.parse_date(surveyed_on_text) as surveyed_date,
         industry_alias.industry_code,
-        substring(regexp_replace(division_text, '济南市?', '') from {{ division_pattern() }}) as division_name,
+        {{ division_name_in('division_text') }} as division_name,
         coalesce(division_text ~ '济南' or meta ->> 'division' ~ '济南', false) as names_city,
         coalesce({{ code_word('is_valid_text') }} in (
             select alias from {{ ref('survey_validity_alias') }} where not is_valid
@@ -68,15 +68,17 @@ typed as (
 
 placed as (
     select
-        typed.*,
-        case
-            when division_name.division_code is not null then division_name.division_code
-            when names_city then '370100'
-        end as division_code
-    from typed
-    left join {{ ref('division_name') }} as division_name
-        on typed.division_name = division_name.name
-        -- A survey's own district column names districts of the city: 市中区 alone is enough there.
+        named_place.*,
+        {{ stated_division_code('names_city') }} as division_code,
+        {{ stated_unit_code('names_city') }} as assessment_unit_code
+    from (
+        select
+            typed.*,
+            {{ further_division_name_in('division_text', 'division_name') }} as further_division_name
+        from typed
+    ) as named_place
+    -- A survey's own district column names districts of the city: 市中区 alone is enough there.
+    {{- join_division('named_place', 'true') }}
 ),
 
 answers as (
@@ -125,6 +127,7 @@ select
     industry_code,
     division_text,
     division_code,
+    assessment_unit_code,
     case
         when division_text is null then 'unknown'
         when division_code is null then 'elsewhere'
