@@ -154,6 +154,30 @@ def test_divisions_and_categories_add_up_to_the_city(city: City, year: str) -> N
 
 
 @pytest.mark.parametrize("year", YEARS)
+def test_divisions_and_zones_divide_the_same_samples(city: City, year: str) -> None:
+    stated = city.truth["Q03"][year]
+    rows = city.rows(
+        "select * from marts.mart_division_scorecard where measure_code = 'FOOD_EVALUATION'"
+        " and period_type = 'year' and period_start_on = %s",
+        date(int(year), 1, 1),
+    )
+    parts = {"administrative": stated["divisions"], "assessment": stated["units"]}
+    for hierarchy, units in parts.items():
+        for basis in ("as_is", "as_was"):
+            found = [r for r in rows if (r["hierarchy"], r["division_basis"]) == (hierarchy, basis)]
+            counts = {(r["unit_kind"] == "city", r["division_code"]): (r["numerator"], r["denominator"]) for r in found}
+            assert counts.pop((True, "370100")) == (stated["x"], stated["n"])
+            # The zone's name of then, until 2021-04-25.
+            if (True, basis, hierarchy) == (int(year) < 2022, "as_was", "assessment"):
+                before = counts.pop((False, "JN-XXQ"))
+                now = counts.get((False, "JN-QBQ"), (0, 0))
+                assert before[1] > 0 and (now[1] > 0) == (year == "2021")
+                counts[False, "JN-QBQ"] = (before[0] + now[0], before[1] + now[1])
+            assert counts == {(False, code): (unit["x"], unit["n"]) for code, unit in units.items() if unit["n"]}
+    assert {"JN-GXQ", "JN-NBSQ", "JN-QBQ", "JN-LWGXQ"} <= stated["units"].keys()
+
+
+@pytest.mark.parametrize("year", YEARS)
 def test_samples_that_enter_no_rate(city: City, year: str) -> None:
     (found,) = city.rows(
         """

@@ -1,6 +1,6 @@
 {{ config(indexes=[{'columns': ['measure_code', 'calendar', 'comparison', 'period_type', 'period_start_on']}]) }}
 {%- do uses(['normal_cdf', 'binomial_upper_tail', 'binomial_lower_tail']) %}
-{%- set pair = 'measure_code, indicator_id, calendar, comparison, period_type, period_start_on, period_end_on, base_start_on, base_end_on' %}
+{%- set pair = 'measure_code, indicator_id, calendar, pair_no' %}
 {#- 当期与累计, 同比与环比: pooled pass rates of a period beside those of the period before it and of the year before, all
     as known now and restated to today's divisions. Two calendars: by the day of sampling (`completed`) and of
     publication (`published`). Differences are tested on equal scope only: divisions and categories that have judged
@@ -13,13 +13,14 @@ with compared as (
         period.*,
         base.comparison,
         base.base_start_on,
-        (base.base_start_on + (period.period_months - 1) * interval '1 month' + interval '1 month - 1 day')::date
-            as base_end_on
+        (base.base_start_on + period.months - interval '1 day')::date as base_end_on,
+        -- One number for nine columns: all that follows groups by it.
+        row_number() over () as pair_no
     from (
         select
             calendar_period.*,
-            (12 * (extract(year from period_end_on) - extract(year from period_start_on))
-            + extract(month from period_end_on) - extract(month from period_start_on) + 1)::integer as period_months
+            -- Whole months: 12, 6, 3, 1, or those of the year so far.
+            age(period_end_on + 1, period_start_on) as months
         from {{ ref('int_calendar_period') }} as calendar_period
     ) as period
     cross join lateral (
@@ -27,10 +28,23 @@ with compared as (
             ('year_on_year', (period.period_start_on - interval '1 year')::date),
             (
                 case when period.period_type in ('half', 'quarter', 'month') then 'period_on_period' end,
-                (period.period_start_on - period.period_months * interval '1 month')::date
+                (period.period_start_on - period.months)::date
             )
     ) as base (comparison, base_start_on)
     where base.comparison is not null
+),
+
+compared_month as (
+    select
+        compared.pair_no,
+        side.is_base,
+        month_on::date as month_on
+    from compared
+    cross join lateral (
+        values
+            (false, compared.period_start_on, compared.period_end_on), (true, compared.base_start_on, compared.base_end_on)
+    ) as side (is_base, start_on, end_on)
+    cross join lateral generate_series(side.start_on::timestamp, side.end_on::timestamp, interval '1 month') as month_on
 ),
 
 monthly as (
@@ -61,27 +75,18 @@ side as (
         monthly.measure_code,
         monthly.indicator_id,
         monthly.calendar,
-        compared.comparison,
-        compared.period_type,
-        compared.period_start_on,
-        compared.period_end_on,
-        compared.base_start_on,
-        compared.base_end_on,
+        compared_month.pair_no,
         monthly.division_code,
         monthly.category_code,
-        sum(monthly.judged_count) filter (where monthly.month_on >= compared.period_start_on) as judged,
-        sum(monthly.passed_count) filter (where monthly.month_on >= compared.period_start_on) as passed,
-        sum(monthly.judged_count) filter (where monthly.month_on < compared.period_start_on) as base_judged,
-        sum(monthly.passed_count) filter (where monthly.month_on < compared.period_start_on) as base_passed
-    from compared
-    inner join monthly
-        on
-            monthly.month_on between compared.period_start_on and compared.period_end_on
-            or monthly.month_on between compared.base_start_on and compared.base_end_on
+        sum(monthly.judged_count) filter (where not compared_month.is_base) as judged,
+        sum(monthly.passed_count) filter (where not compared_month.is_base) as passed,
+        sum(monthly.judged_count) filter (where compared_month.is_base) as base_judged,
+        sum(monthly.passed_count) filter (where compared_month.is_base) as base_passed
+    from monthly
+    inner join compared_month on monthly.month_on = compared_month.month_on
     group by
-        monthly.measure_code, monthly.indicator_id, monthly.calendar, compared.comparison, compared.period_type,
-        compared.period_start_on, compared.period_end_on, compared.base_start_on, compared.base_end_on,
-        monthly.division_code, monthly.category_code
+        monthly.measure_code, monthly.indicator_id, monthly.calendar, compared_month.pair_no, monthly.division_code,
+        monthly.category_code
 ),
 
 common as (
@@ -115,21 +120,29 @@ summed as (
 tested as (
     select
         summed.*,
+        {% for column in [
+            'comparison', 'period_type', 'period_start_on', 'period_end_on', 'period_label_zh', 'base_start_on', 'base_end_on',
+        ] -%}
+        compared.{{ column }},
+        {% endfor -%}
         definition.alpha,
         definition.min_n,
-        summed.period_end_on <= {{ as_of() }} as is_closed,
+        compared.period_end_on <= {{ as_of() }} as is_closed,
         difference.failures,
         difference.part,
-        (summed.common_passed / summed.common_judged - summed.common_base_passed / summed.common_base_judged)
+        (summed.common_passed / summed.common_judged - summed.common_base_passed / summed.common_base_judged)::float8
         / nullif(
             sqrt(
-                difference.share * (1 - difference.share)
-                * (1 / summed.common_judged + 1 / summed.common_base_judged)
+                (
+                    difference.share * (1 - difference.share)
+                    * (1 / summed.common_judged + 1 / summed.common_base_judged)
+                )::float8
             ), 0
         ) as z,
         least(summed.common_judged, summed.common_base_judged) * (1 - difference.share) < 5 as is_exact,
         summed.common_judged - summed.common_passed as common_failed
     from summed
+    inner join compared on summed.pair_no = compared.pair_no
     inner join {{ ref('dim_indicator') }} as definition
         on summed.indicator_id = definition.indicator_id and {{ definition_in_force('definition', known_at()) }}
     cross join lateral (
@@ -150,7 +163,7 @@ decided as (
             when is_exact and z < 0
                 then stats.binomial_upper_tail(common_failed::float8, failures::float8, part::float8)
             when is_exact then stats.binomial_lower_tail(common_failed::float8, failures::float8, part::float8)
-            else stats.normal_cdf(-abs(z)::float8)
+            else stats.normal_cdf(-abs(z))
         end as tail_probability
     from tested
 )
@@ -165,7 +178,7 @@ select
     decided.period_type::text as period_type,
     decided.period_start_on::date as period_start_on,
     decided.period_end_on::date as period_end_on,
-    period.period_label_zh::text as period_label_zh,
+    decided.period_label_zh::text as period_label_zh,
     decided.base_start_on::date as base_start_on,
     decided.base_end_on::date as base_end_on,
     decided.is_closed::boolean as is_closed,
@@ -205,8 +218,3 @@ select
     {{ publication_id() }} as publication_id
 from decided
 inner join {{ ref('pass_rate_measure') }} as measure on decided.measure_code = measure.measure_code
-inner join {{ ref('int_calendar_period') }} as period
-    on
-        decided.period_type = period.period_type
-        and decided.period_start_on = period.period_start_on
-        and decided.period_end_on = period.period_end_on

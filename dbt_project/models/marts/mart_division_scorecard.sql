@@ -1,8 +1,12 @@
-{{ config(indexes=[{'columns': ['measure_code', 'hierarchy', 'division_basis', 'period_type', 'period_start_on']}]) }}
+{{ config(
+    indexes=[{'columns': ['measure_code', 'hierarchy', 'division_basis', 'period_type', 'period_start_on']}],
+    pre_hook="set local enable_nestloop = off",
+) }}
 {%- do uses([
     'clopper_pearson', 'proportion_verdict', 'normal_quantile', 'binomial_lower_tail', 'binomial_upper_tail',
     'rank_intervals',
 ]) %}
+{#- No nested loops: the planner expects one row of each step, and would do the next one again for each of thousands. -#}
 {%- set group = 'measure_code, hierarchy, division_basis, period_type, period_start_on' %}
 {#- Pass rates of divisions against the city's, by funnel limits instead of ranks (domain 8.4): z = (p - p0) / s with
     s^2 = p0 q0 / n; where n q0 < 5 the exact binomial tail decides. phi = mean(z^2) above (I - 1) / I says that units
@@ -10,94 +14,86 @@
 
 with cell as (
     select
-        cell.*,
+        counted.*,
         definition.target_value,
         definition.target_operator,
         definition.alpha,
         definition.min_n,
         definition.headline_measure,
-        100 * cell.passed_count / cell.judged_count as value,
-        city.judged_count as city_count,
-        city.passed_count / city.judged_count as p0,
-        coalesce(cell.unit_code <> '370100', false) as is_compared
-    from {{ ref('int_division_cell') }} as cell
-    inner join {{ ref('int_division_cell') }} as city
-        on
-            city.unit_code is null
-            and cell.measure_code = city.measure_code
-            and cell.hierarchy = city.hierarchy
-            and cell.division_basis = city.division_basis
-            and cell.period_type = city.period_type
-            and cell.period_start_on = city.period_start_on
+        100 * counted.passed_count / counted.judged_count as value,
+        coalesce(counted.unit_code <> '370100', false) as is_compared,
+        max(counted.passed_count / counted.judged_count) filter (where counted.unit_code is null) over (
+            partition by {{ group }}
+        ) as p0
+    from {{ ref('int_division_cell') }} as counted
     inner join {{ ref('dim_indicator') }} as definition
-        on cell.indicator_id = definition.indicator_id and {{ definition_in_force('definition', known_at()) }}
+        on counted.indicator_id = definition.indicator_id and {{ definition_in_force('definition', known_at()) }}
 ),
 
 compared as (
+    -- Statistics in float8: exact numerics of fifty digits would cost ten times as much, and decide nothing here.
     select
-        {{ group }},
-        unit_code,
-        judged_count,
-        judged_count - passed_count as failed_count,
-        alpha,
-        p0,
+        counted.*,
         judged_count * (1 - p0) < 5 as is_exact,
         p0 * (1 - p0) / judged_count as variance,
-        (passed_count / judged_count - p0) / sqrt(nullif(p0 * (1 - p0) / judged_count, 0)) as z
-    from cell
-    where is_compared
+        (1 - failed_count / judged_count - p0) / sqrt(nullif(p0 * (1 - p0) / judged_count, 0)) as z
+    from (
+        select
+            {{ group }},
+            unit_code,
+            judged_count::float8 as judged_count,
+            (judged_count - passed_count)::float8 as failed_count,
+            alpha::float8 as alpha,
+            p0::float8 as p0
+        from cell
+        where is_compared
+    ) as counted
 ),
 
-dispersion as (
-    select
-        {{ group }},
-        count(*) as unit_count,
-        avg(z * z) as phi,
-        -- Weights are 1 / s^2, and s^2 differ only by n.
-        case
-            when count(*) > 1 then greatest(
-                (sum(z * z) - (count(*) - 1)) * max(p0 * (1 - p0))
-                / nullif(sum(judged_count) - sum(judged_count * judged_count) / sum(judged_count), 0),
-                0
-            )
-        end as tau_square
-    from compared
-    group by {{ group }}
-),
-
-flagged as materialized (
-    -- Statistics once a unit: the planner expects so few rows that it would join by asking for them again and again.
+dispersed as (
     select
         compared.*,
-        dispersion.unit_count,
-        dispersion.phi,
-        dispersion.tau_square,
+        count(*) over of_group as unit_count,
+        avg(z * z) over of_group as phi,
+        -- Weights are 1 / s^2, and s^2 differ only by n.
+        greatest(
+            (sum(z * z) over of_group - (count(*) over of_group - 1)) * p0 * (1 - p0)
+            / nullif(
+                sum(judged_count) over of_group
+                - sum(judged_count * judged_count) over of_group / sum(judged_count) over of_group, 0
+            ),
+            case when count(*) over of_group > 1 then 0 end
+        ) as tau_square
+    from compared
+    window of_group as (partition by {{ group }})
+),
+
+flagged as (
+    select
+        dispersed.*,
         tail.probability as tail_probability,
-        z / sqrt(1 + dispersion.tau_square / nullif(variance, 0)) as adjusted_z,
+        z / sqrt(1 + tau_square / nullif(variance, 0)) as adjusted_z,
         limits.alert_z,
         limits.alarm_z,
-        {% for strength, probability in [('alert', 'compared.alpha'), ('alarm', '0.001')] -%}
+        {% for strength, probability in [('alert', 'dispersed.alpha'), ('alarm', '0.001')] -%}
         case
             when is_exact then tail.probability <= {{ probability }}
             else abs(z) > limits.{{ strength }}_z
         end as is_{{ strength }}{{ "," if not loop.last }}
         {% endfor %}
-    from compared
-    inner join dispersion using ({{ group }})
+    from dispersed
     cross join lateral (
         select
-            -stats.normal_quantile(compared.alpha::float8)::numeric as alert_z,
-            -stats.normal_quantile(0.001::float8)::numeric as alarm_z
+            -stats.normal_quantile(dispersed.alpha) as alert_z,
+            -stats.normal_quantile(0.001::float8) as alarm_z
     ) as limits
     cross join lateral (
         -- The tail on the side of the city's rate that the unit is on.
         select
             case
                 when p0 in (0, 1) then null
-                when z < 0 then stats.binomial_upper_tail(
-                    failed_count::float8, judged_count::float8, (1 - p0)::float8
-                )
-                else stats.binomial_lower_tail(failed_count::float8, judged_count::float8, (1 - p0)::float8)
+                when z < 0 then stats.binomial_upper_tail(failed_count, judged_count, 1 - p0)
+                else stats.binomial_lower_tail(failed_count, judged_count, 1 - p0)
             end as probability
     ) as tail
 ),
@@ -115,7 +111,7 @@ ranked as (
     group by {{ group }}
 ),
 
-rank_interval as (
+rank_interval as materialized (
     -- Bases mostly hold the same counts.
     select
         passed,
@@ -131,7 +127,7 @@ rank_interval as (
     ) as distinct_counts
 ),
 
-placed as materialized (
+placed as (
     select
         {{ group }},
         unit.unit_code,
@@ -144,7 +140,7 @@ placed as materialized (
         with ordinality as unit (unit_code, passed, judged, place)
 ),
 
-interval_share as materialized (
+interval_share as (
     select
         passed_count,
         judged_count,
@@ -222,8 +218,10 @@ select
     (100 * sqrt(flagged.tau_square))::numeric as tau_pp,
     case
         when flagged.tau_square > 0 then
-            100 * (cell.passed_count + (cell.p0 * (1 - cell.p0) / flagged.tau_square - 1) * cell.p0)
-            / (cell.judged_count + cell.p0 * (1 - cell.p0) / flagged.tau_square - 1)
+            100 * (
+                flagged.judged_count - flagged.failed_count
+                + (flagged.p0 * (1 - flagged.p0) / flagged.tau_square - 1) * flagged.p0
+            ) / (flagged.judged_count + flagged.p0 * (1 - flagged.p0) / flagged.tau_square - 1)
         when flagged.tau_square = 0 then cell.value
     end::numeric as shrunk_value,
     placed.rank::integer as rank,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -56,6 +57,7 @@ from baotu.samples.sampling import (
     twin,
     with_total,
     wrong,
+    zone_of,
 )
 
 SOURCE = "food_spot_checks"
@@ -293,10 +295,12 @@ class _FoodYear:
         category = _TABLEWARE if tableware else rng.choices(_CATEGORIES, cum_weights=_SHARES)[0]
         subcategory, products = rng.choice(list(category.products.items()))
         sampled_on = day_of(rng, self.year, quarter)
-        place = elsewhere or f"济南市{DIVISION_NAMES[code]}"
+        zone, zone_name = (None, "") if elsewhere else zone_of(code, self.serial, sampled_on)
+        division = elsewhere or f"济南市{DIVISION_NAMES[code]}"
+        place = division + zone_name
         is_catering = category.name == "餐饮食品"
         party = (
-            f"{place[-3:-1]}{rng.choice(WORDS_1)}{rng.choice(WORDS_2)}示例"
+            f"{division[-3:-1]}{rng.choice(WORDS_1)}{rng.choice(WORDS_2)}示例"
             f"{rng.choice(CATERERS if is_catering else PARTIES)}"
         )
         producer = rng.choice(self.producers)
@@ -322,6 +326,7 @@ class _FoodYear:
             sample_no=f"SL{self.year % 100}{self.letter}{'370000' if elsewhere else code}{self.serial:06d}",
             kind=kind,
             division=None if elsewhere else code,
+            zone=zone,
             is_tableware=tableware,
             sampled_on=sampled_on,
             result=result,
@@ -713,6 +718,7 @@ def truth(found: list[Delivery]) -> dict[str, Any]:
         whole = Rate()
         quarters = {quarter: Rate() for quarter in SEASONS}
         divisions = {code: Rate() for code, _, _ in DIVISIONS}
+        units: defaultdict[str, Rate] = defaultdict(Rate)
         everything, food, ware = Rate(), Rate(), Rate()
         left = dict.fromkeys(("elsewhere", "tableware", "follow_up", "risk_monitoring", "unknown"), 0)
         for standing in latest:
@@ -729,12 +735,15 @@ def truth(found: list[Delivery]) -> dict[str, Any]:
             elif sample.is_tableware:
                 left["tableware"] += 1
             else:
-                for rate in (whole, quarters[standing.quarter], divisions[sample.division]):
+                unit = units[sample.zone or sample.division]
+                for rate in (whole, quarters[standing.quarter], divisions[sample.division], unit):
                     rate.add(standing)
         q03[str(year)] = {
             **whole.shown(98),
             "quarters": {f"Q{quarter}": rate.shown(98) for quarter, rate in quarters.items()},
             "divisions": {code: rate.shown() for code, rate in divisions.items()},
+            # Divisions net of zones, and the zones: the same samples, divided otherwise.
+            "units": {code: rate.shown() for code, rate in sorted(units.items())},
         }
         supervision[str(year)] = {
             "with_tableware": everything.shown(),

@@ -39,6 +39,8 @@ class Sample:
     kind: Kind
     #: None: another city.
     division: str | None
+    #: The zone that assessment takes out of the division, as it is called today.
+    zone: str | None = None
     #: Class of product: one of the five of agriculture, a division of GB/T 4754.
     group: str = ""
     is_tableware: bool = False
@@ -82,6 +84,21 @@ def division_of(rng: random.Random, serial: int) -> str:
     """A division, by population; the first samples are from each, however small the scale."""
     code = rng.choices(_CODES, cum_weights=_PEOPLE)[0]
     return DIVISIONS[serial - 1][0] if serial <= len(DIVISIONS) else code
+
+
+def zone_of(division: str, serial: int, sampled_on: date) -> tuple[str | None, str]:
+    """The zone's code and what an address says after the division; most samples are in none."""
+    match division, serial % 6:
+        case (("370102" | "370112"), 0):
+            return "JN-GXQ", "高新区"
+        case "370112", 1:
+            return "JN-NBSQ", "南部山区"
+        case "370105", 0:
+            # By its earlier name while it had that.
+            return "JN-QBQ", "起步区" if sampled_on >= date(2021, 4, 25) else "先行区"
+        case "370116", 0:
+            return "JN-LWGXQ", "高新区"
+    return None, ""
 
 
 def produced(rng: random.Random, sampled_on: date) -> str:
