@@ -43,7 +43,7 @@ status: venv ## What runs, what is published, what waits
 test: venv ## Unit, DAG, dbt and pipeline tests, the whole way under the scheduler among them
 	@$(VENV)/bin/python -m pytest --numprocesses 2 --dist loadfile tests/pipeline tests/dbt tests/dags tests/unit
 
-faults: venv ## Processes killed in the middle, loaders at once, held publications; formulas and truth on PostgreSQL 16
+faults: venv ## Processes killed, loaders at once, held publications, naive errors switched on; all formulas on PostgreSQL 16
 	@$(VENV)/bin/python -m pytest tests/faults
 	@BAOTU_TEST_PG=16 $(VENV)/bin/python -m pytest tests/dbt tests/pipeline/test_truth.py
 

@@ -36,7 +36,7 @@ def name_of(test: dict[str, Any]) -> str:
 
 
 @contextmanager
-def _in_use(url: str, state: Path) -> Iterator[None]:
+def in_use(url: str, state: Path) -> Iterator[None]:
     """The settings of this process point at this warehouse, and afterwards where they pointed before."""
     before = dict(os.environ)
     os.environ.update(BAOTU_WAREHOUSE_URL=url, BAOTU_STATE_DIR=str(state))
@@ -73,36 +73,49 @@ def _write_ledger(tests: list[dict[str, Any]]) -> None:
             )
 
 
-@pytest.fixture(scope="module")
-def outcomes(warehouse_server: WarehouseServer) -> dict[str, tuple[str, str]]:
-    """Status and message of every unit test that dbt ran, in a warehouse that is upgraded and empty."""
+def invoke(*arguments: str, project: Path, target: Path) -> Any:
+    """What one dbt command on `project` results in; a node that failed is among its results."""
     from dbt.cli.main import dbtRunner
 
-    url = warehouse_server.new_database("dbt_unit_tests")
-    state = new_directory("dbt-unit-tests")
-    with _in_use(url, state):
-        upgrade()
-        # A mocked parent takes its columns and types from the database, so each one is made once. Not with --empty:
-        # its subqueries carry an alias, and ours too.
-        dbt.run("unit-tests", ["run", "--select", "path:models/core", "path:models/marts"])
-        _write_ledger(declared())
-        # fmt: off
-        ran = dbtRunner().invoke([
-            "--quiet", "--no-use-colors", "--no-version-check", "--log-path", str(state / "logs"),
-            "test", "--select", "test_type:unit",
-            "--project-dir", str(dbt.DBT_PROJECT), "--profiles-dir", str(dbt.DBT_PROJECT),
-            "--target-path", str(dbt.target_path("unit-tests")),
-        ])
-        # fmt: on
-    assert ran.exception is None, ran.exception
+    # fmt: off
+    done = dbtRunner().invoke([
+        "--quiet", "--no-use-colors", "--no-version-check", "--log-path", str(settings().state_dir / "logs"), *arguments,
+        "--project-dir", str(project), "--profiles-dir", str(project), "--target-path", str(target),
+    ])
+    # fmt: on
+    assert done.exception is None, done.exception
+    return done.result.results
+
+
+def build_for_unit_tests(project: Path, target: Path) -> None:
+    """A warehouse that is upgraded and empty, with what unit tests need of it."""
+    upgrade()
+    # A mocked parent takes its columns and types from the database, so each one is made once. Not with --empty:
+    # its subqueries carry an alias, and ours too.
+    made = invoke("run", "--select", "path:models/core", "path:models/marts", project=project, target=target)
+    assert {str(result.status) for result in made} == {"success"}
+    _write_ledger(declared())
+
+
+def run_unit_tests(*select: str, project: Path, target: Path) -> dict[str, tuple[str, str]]:
+    """Status and message of each unit test that is selected, by the name that `name_of` gives it."""
     # A unit test is known as unit_test.<project>.<model>.<name>, also when it could not be compiled.
     return {
         "::".join(result.node.unique_id.split(".")[2:]): (
             str(getattr(result.status, "value", result.status)),
             result.message or "",
         )
-        for result in ran.result.results
+        for result in invoke("test", "--select", *select, project=project, target=target)
     }
+
+
+@pytest.fixture(scope="module")
+def outcomes(warehouse_server: WarehouseServer) -> dict[str, tuple[str, str]]:
+    """Status and message of every unit test."""
+    url = warehouse_server.new_database("dbt_unit_tests")
+    with in_use(url, new_directory("dbt-unit-tests")):
+        build_for_unit_tests(dbt.DBT_PROJECT, dbt.target_path("unit-tests"))
+        return run_unit_tests("test_type:unit", project=dbt.DBT_PROJECT, target=dbt.target_path("unit-tests"))
 
 
 def test_every_unit_test_runs(outcomes: dict[str, tuple[str, str]]) -> None:
