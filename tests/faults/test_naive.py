@@ -46,9 +46,6 @@ NOT_YET = {
     15: "cultivated brands (I01, I05) are not counted yet; who is one brand, and what an exit is, stands in staging",
     16: "enterprises with a title (I10) are not counted yet; which families are counted stands in staging",
     17: "brand values (I02, I06) are not summed yet; valuer and method of a value stand in staging",
-    20: "mart_division_scorecard: sums by district and by assessed unit; that zones are no district stands in staging",
-    21: "mart_comparison: a period before 2019 beside a later one; that 莱芜 is of the city stands in staging",
-    23: "mart_comparison, mart_division_scorecard: ranks of divisions; what is too small to be shown is in satisfaction",
     28: "incentives are not computed yet; that a renewal is no first award stands in staging",
     31: "certificates in force at the deadline are not forecast by cohorts yet; that no line is drawn is in progress",
 }
@@ -384,9 +381,9 @@ MUTANTS = [
         18,
         "takes an enterprise's district from its code",
         "models/staging/stg_enterprise_registry.sql",
-        "when division_name.division_code is not null then division_name.division_code",
-        "when identifier_scheme = 'USCC' then substr(identifier, 3, 6)\n"
-        "            when division_name.division_code is not null then division_name.division_code",
+        "{{ stated_division_code('names_city') }} as division_code,",
+        "case when identifier_scheme = 'USCC' then substr(identifier, 3, 6)\n"
+        "            else {{ stated_division_code('names_city') }} end as division_code,",
         ("stg_enterprise_registry::enterprise_places",),
     ),
     Mutant(
@@ -438,7 +435,54 @@ MUTANTS = [
         "scored.mean_score",
         ("mart_satisfaction::satisfaction_of_few_is_suppressed",),
     ),
-    # 20, 21, 23 of mart_division_scorecard and mart_comparison come here.
+    Mutant(
+        19,
+        "lets the city of today have been 莱芜市",
+        "models/core/bridge_division_succession.sql",
+        "where stated.division_code <> '370100' or member.division_code = '370100'\n",
+        "",
+        ("bridge_division_succession::codes_in_time",),
+    ),
+    Mutant(
+        20,
+        "counts a sample of a zone in the zone and in its host",
+        "models/marts/int_division_cell.sql",
+        "('assessment', 'as_is', month.as_is_unit_code),",
+        "('assessment', 'as_is', month.as_is_unit_code), ('assessment', 'as_is', month.as_is_division_code),",
+        ("int_division_cell::units_sum_to_their_city",),
+    ),
+    Mutant(
+        21,
+        "compares a year without 莱芜 with one that has it",
+        "models/marts/mart_comparison.sql",
+        "count(judged) over of_division > 0 and count(base_judged) over of_division > 0 as is_division_common,",
+        "true as is_division_common,",
+        ("mart_comparison::comparison_on_equal_scope",),
+    ),
+    Mutant(
+        21,
+        "leaves territory that was not of the city in the city as it was",
+        "models/core/bridge_division_succession.sql",
+        "member.division_code not like '3712%'",
+        "true",
+        ("bridge_division_succession::codes_in_time",),
+    ),
+    Mutant(
+        23,
+        "places 60 of 60 first, whatever chance may do",
+        "models/marts/mart_division_scorecard.sql",
+        "rank_interval.ranks[2 * unit.place] as rank_high",
+        "rank() over (partition by {{ group }} order by unit.passed / unit.judged desc) as rank_high",
+        ("mart_division_scorecard::funnel_of_fourteen_units",),
+    ),
+    Mutant(
+        23,
+        "lets a small division gain by its small sample",
+        "models/marts/mart_district_assessment.sql",
+        "case when tau_pp > 0 then shrunk_value else city_value end as scored_value",
+        "value as scored_value",
+        ("mart_district_assessment::assessment_of_divisions",),
+    ),
     Mutant(
         24,
         "reckons with ranks",

@@ -58,7 +58,7 @@ described as (
             'sample_no', 'product_name', 'producer_name', 'producer_uscc', 'sampled_name', 'sampled_uscc',
             'division_code', 'assessment_unit_code', 'division_basis', 'sampled_place', 'category_code', 'category_text', 'subcategory_text',
             'sampled_on', 'sampled_on_basis', 'sampling_kind', 'sampling_kind_basis', 'task_text', 'notice_no',
-            'published_on', 'unjudged_reason',
+            'published_on', 'monitoring_round', 'unjudged_reason',
         ] -%}
         (array_agg({{ column }} order by is_quarantined, row_no) filter (where {{ column }} is not null))[1]
             as {{ column }}{{ "," if not loop.last }}
@@ -221,6 +221,7 @@ select
     sampling_kind_basis,
     task_text,
     notice_no,
+    monitoring_round,
     -- Read by the calendar of publication; what names no day was public with its delivery.
     coalesce(published_on, issued_on) as published_on,
     final_reason is null as is_judged,
