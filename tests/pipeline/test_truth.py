@@ -805,5 +805,5 @@ def test_then_and_now_of_a_restatement_are_those_of_the_marts(city: City) -> Non
         if row["new_delivery_judged"] is not None:
             assert row[f"{when}_denominator"] == (row["denominator"] or 0), row
             assert row[f"{when}_numerator"] == (row["numerator"] or 0), row
-    # A published value that a later file put right says so.
+    # Values without samples name their cause too.
     assert {row["value_cause"] for row in rows} >= {None, "later", "new_delivery"}
