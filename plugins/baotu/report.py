@@ -141,10 +141,7 @@ RESTATEMENT_COLUMNS = (
     "now_definition_version",
     "then_target_value",
     "now_target_value",
-    "then_value",
     "now_value",
-    "then_numerator",
-    "then_denominator",
     "now_numerator",
     "now_denominator",
     *(f"{cause}_{counted}" for cause in CAUSES for counted in ("judged", "passed")),
@@ -671,7 +668,7 @@ class Entry:
             change = self._since(row)
             if change is not None and (row["value"] is not None or change["now_value"] is not None):
                 period, text = self.show(row)["period"], self._change(row, change)
-                told.append(Label(f"{period.zh}{text.zh}", f"{period.en}, {text.en}"))
+                told.append(Label(f"{period.zh}{text.zh}", f"{period.en}: {text.en}"))
         return told
 
     def _since(self, row: Row) -> Row | None:
@@ -683,7 +680,6 @@ class Entry:
         return next((one for one in others if one["indicator_id"] == self.id and one["is_headline"]), own)
 
     def _change(self, row: Row, change: Row) -> Label:
-        target, _ = self.target(row)
         zh, en = [], []
         for cause, words in CHANGES.items():
             judged, passed = (_decimal(change[f"{cause}_{counted}"]) or Decimal(0) for counted in ("judged", "passed"))
@@ -699,22 +695,28 @@ class Entry:
             targets = [full(change[f"{when}_target_value"]) for when in ("then", "now")]
             zh.append(f"定义第 {versions[0]} 版改为第 {versions[1]} 版，目标 {targets[0]} → {targets[1]}")
             en.append(f"definition version {versions[0]} became {versions[1]}, target {targets[0]} → {targets[1]}")
-        if _cell(change) != _cell(row):
+        if _cell(change) != _cell(row) and row["value"] is not None:
             measure = self.measures.get(str(change["measure_code"])) or label({}, change["measure_code"])
             basis = label(VALUE_BASES, change["value_basis"])
             zh.append(f"现以「{measure.zh}」（{basis.zh}）为准")
             en.append(f"by another measure: {measure.en} ({basis.en})")
         if not zh:
             return Label("此后无变化。", "no change since.")
-        now = _with_unit(_quantity(change["now_value"], row.get("unit") or self.unit, [target]), self.unit)
-        counts = ""
-        if change["now_denominator"] is not None:
-            passed_of = "" if change["now_numerator"] is None else f"{_count(change['now_numerator'])} / "
-            counts = f"{passed_of}{_count(change['now_denominator'])}"
+        then = self._with_counts(row, *(row[name] for name in ("value", "numerator", "denominator")))
+        now = self._with_counts(row, *(change[f"now_{name}"] for name in ("value", "numerator", "denominator")))
         return Label(
-            f"此后：现为 {now.zh}{counts and f'（{counts}）'}；{'；'.join(zh)}。",
-            f"since then: now {now.en}{counts and f' ({counts})'}; {'; '.join(en)}.",
+            f"当时 {then.zh}，此后变为 {now.zh}：{'；'.join(zh)}。",
+            f"{then.en} then, {now.en} now: {'; '.join(en)}.",
         )
+
+    def _with_counts(self, row: Row, value: object, passed: object, judged: object) -> Label:
+        """A value of the row's period with its counts, where it has some."""
+        unit, target = row.get("unit") or self.unit, self.target(row)[0]
+        words = _with_unit(_quantity(value, unit, [target]), unit)
+        if value is None or judged is None:
+            return words
+        counts = _count(judged) if passed is None else f"{_count(passed)} / {_count(judged)}"
+        return Label(f"{words.zh}（{counts}）", f"{words.en} ({counts})")
 
     def source(self, row: Row) -> tuple[Label, str]:
         """Where a row's value was delivered: label and id. A count that is published did not come from its lists."""

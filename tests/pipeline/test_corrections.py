@@ -300,12 +300,12 @@ def test_what_changed_since_a_day(warehouse: Installation) -> None:
 
     card = publish.preview(date(2021, 6, 30))
     line = (
-        "2021年此后：现为 83.33 %（5 / 6）；新送达 +2 批次，不合格 +1；此后抽样 +1 批次，不合格 ±0；"
+        "2021年当时 60.00 %（3 / 5），此后变为 83.33 %（5 / 6）：新送达 +2 批次，不合格 +1；此后抽样 +1 批次，不合格 ±0；"
         "复检 ±0 批次，不合格 −1；更正 −2 批次，不合格 −1。"
     )
     for shown in (" ".join(card.text(400).split()), card.html().replace("\u00a0", " ")):
         assert line in shown
         assert "re-inspections ±0 samples, −1 failing; corrections −2 samples, −1 failing." in shown
     after = publish.preview(date(2021, 8, 1)).text(400)
-    assert "此后无变化。 2021, no change since." in after and "此后：" not in after
+    assert "此后无变化。 2021: no change since." in after and "此后变为" not in after
     assert warehouse.rows("select to_regnamespace('marts_preview') as left") == [{"left": None}]

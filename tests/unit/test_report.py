@@ -540,18 +540,19 @@ def since(*changes: dict[str, Any], measures: Any = (), **then: Any) -> tuple[st
 
 
 def test_a_view_of_the_past_says_what_changed_since() -> None:
-    assert since(changed()) == ("2021年此后无变化。", "2021, no change since.")
+    assert since(changed()) == ("2021年此后无变化。", "2021: no change since.")
     moved = {"new_delivery_judged": 1200, "new_delivery_passed": 1197, "correction_judged": -1, "correction_passed": 0}
     assert since(changed(**moved)) == (
-        "2021年此后：现为 98.00 %（98 / 100）；新送达 +1,200 批次，不合格 +3；更正 −1 批次，不合格 −1。",
-        "2021, since then: now 98.00 % (98 / 100); new deliveries +1,200 samples, +3 failing;"
+        "2021年当时 97.00 %（97 / 100），此后变为 98.00 %（98 / 100）：新送达 +1,200 批次，不合格 +3；"
+        "更正 −1 批次，不合格 −1。",
+        "2021: 97.00 % (97 / 100) then, 98.00 % (98 / 100) now: new deliveries +1,200 samples, +3 failing;"
         " corrections −1 samples, −1 failing.",
     )
     # Without samples the cause alone, and only what there is.
     published = changed(value_cause="correction", now_numerator=None, now_denominator=None)
-    assert since(published)[1] == "2021, since then: now 98.00 %; a correction."
+    assert since(published)[1] == "2021: 97.00 % (97 / 100) then, 98.00 % now: a correction."
     gone = changed(value_cause="correction", now_value=None, now_numerator=None, now_denominator=None)
-    assert since(gone)[1] == "2021, since then: now —; a correction."
+    assert since(gone)[1] == "2021: 97.00 % (97 / 100) then, — now: a correction."
 
 
 def test_a_view_of_the_past_says_what_stands_for_the_indicator_now() -> None:
@@ -572,6 +573,7 @@ def test_a_view_of_the_past_says_what_stands_for_the_indicator_now() -> None:
     samples = changed(new_delivery_judged=100, new_delivery_passed=98)
     names = [{"measure_code": "FOOD_EVALUATION", "label_zh": "评价性抽检", "label_en": "Evaluation"}]
     zh, en = since(reported, samples, measures=names, value_basis="reported")
+    assert en.startswith("2021: 97.00 % (97 / 100) then, 98.00 % (98 / 100) now:")
     assert en.endswith("new deliveries +100 samples, +2 failing; by another measure: Evaluation (computed).")
     assert zh.endswith("现以「评价性抽检」（计算）为准。")
 
