@@ -13,4 +13,17 @@
     date '{{ var('known_at', none) or var('as_of', none) or frozen('known_at_on') or '2022-12-31' }}'
 {%- endmacro %}
 
+{#- What core holds by now, where a view of an earlier day is asked for: as the last build that changed core knew it. -#}
+{% macro latest(column) -%}
+    {%- if execute and (var('as_of', none) or var('known_at', none)) -%}
+        {{- (run_query(
+            "select " ~ column ~ " from ops.build where applied_at is not null order by build_id desc limit 1"
+        ).columns[0].values() | list)[0] -}}
+    {%- endif -%}
+{%- endmacro %}
+
+{% macro latest_as_of() -%} date '{{ latest('as_of_on') or '-infinity' }}' {%- endmacro %}
+
+{% macro latest_known_at() -%} date '{{ latest('known_at_on') or '-infinity' }}' {%- endmacro %}
+
 {% macro publication_id() -%} {{ frozen('build_id') or 0 }}::bigint {%- endmacro %}

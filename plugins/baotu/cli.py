@@ -373,10 +373,17 @@ def build(as_of: Any, resume: str | None, rollback: str | None, approve: str | N
 
 @main.command()
 @click.option("--format", "form", type=click.Choice(["text", "json", "html"]), default="text", show_default=True)
+@click.option("--as-of", type=click.DateTime(["%Y-%m-%d"]), help="As known on this day, and what changed since.")
 @_clear
-def scorecard(form: str) -> None:
-    """The current publication: targets, values, intervals, verdicts."""
-    _print_scorecard(form)
+def scorecard(form: str, as_of: Any) -> None:
+    """The current publication: targets, values, intervals, verdicts. With --as-of what was known then."""
+    from baotu import publish
+
+    if as_of is None:
+        _print_scorecard(form)
+        return
+    card = publish.preview(as_of.date())
+    click.echo({"text": card.text, "json": card.json_text, "html": card.html}[form]())
 
 
 def _print_scorecard(form: str) -> None:

@@ -97,7 +97,7 @@ def build(*, dag_run_id: str | None = None, approval: str | None = None, decided
 
 
 def preview(as_of: date) -> report.Scorecard:
-    """The scorecard as of another day, by what was known then, from core as the last build left it.
+    """The scorecard as of another day, by what was known then, and what changed since, from core as the last build left it.
 
     Computed in a schema of its own and never published. Raises BuildFailed.
     """
@@ -105,8 +105,9 @@ def preview(as_of: date) -> report.Scorecard:
         connection.execute("drop schema if exists marts_preview cascade")
         try:
             variables = json.dumps({"as_of": as_of.isoformat(), "marts_schema": "marts_preview"})
-            dbt.run("preview", ["run", "--select", _MARTS, "--vars", variables])
-            return report.Scorecard.from_warehouse(connection, "marts_preview")
+            # Only what the scorecard reads, as its exposure declares.
+            dbt.run("preview", ["run", "--select", f"{_MARTS},+exposure:scorecard", "--vars", variables])
+            return report.Scorecard.from_warehouse(connection, "marts_preview", is_view=True)
         except dbt.DbtError as error:
             raise BuildFailed(f"The preview failed: {error}") from error
         finally:

@@ -122,6 +122,33 @@ PROGRESS_COLUMNS = (
     "assurance",
     "assurance_is_trial",
 )
+#: Causes of a change, in the order in which they are told; each has columns `<cause>_judged`, `<cause>_passed`.
+CAUSES = ("new_delivery", "later", "reinspection", "correction", "definition")
+RESTATEMENT_COLUMNS = (
+    "indicator_id",
+    "is_headline",
+    "measure_code",
+    "value_basis",
+    "period_type",
+    "period_start_on",
+    "then_as_of_on",
+    "then_known_at_on",
+    "now_as_of_on",
+    "now_known_at_on",
+    "now_measure_code",
+    "now_value_basis",
+    "then_definition_version",
+    "now_definition_version",
+    "then_target_value",
+    "now_target_value",
+    "now_value",
+    "now_numerator",
+    "now_denominator",
+    *(f"{cause}_{counted}" for cause in CAUSES for counted in ("judged", "passed")),
+    "value_cause",
+)
+#: What a row of `Scorecard.json` adds in a view of an earlier day: all but what that row says itself.
+SINCE_COLUMNS = tuple(name for name in RESTATEMENT_COLUMNS[6:] if not name.startswith("then_"))
 PUBLICATION_COLUMNS = (
     "publication_id",
     "published_at",
@@ -212,6 +239,19 @@ ASSURANCES = {
     "consistently_pass": Label("各月稳定在目标之上", "every month can be expected to keep the target"),
     "consistently_fail": Label("各月稳定在目标之下", "every month can be expected to miss the target"),
     "hit_and_miss": Label("各月时达时不达", "some months keep the target and some miss it"),
+}
+CHANGES = {
+    "new_delivery": Label("新送达", "new deliveries"),
+    "later": Label("此后抽样", "later samples"),
+    "reinspection": Label("复检", "re-inspections"),
+    "correction": Label("更正", "corrections"),
+    "definition": Label("定义", "definition"),
+}
+#: The same of a value that no samples are counted for.
+VALUE_CHANGES = CHANGES | {
+    "new_delivery": Label("新送达的数据", "a new delivery"),
+    "later": Label("此后的数据", "later data"),
+    "correction": Label("更正", "a correction"),
 }
 JUDGED = frozenset({"met_proven", "met_not_proven", "not_met_not_proven", "not_met_proven"})
 MARKS = {"met_not_proven": Label("样本不足以确认", "sample too small to confirm")}
@@ -368,6 +408,11 @@ def _version(value: object) -> tuple[tuple[int, str], ...]:
     return tuple((int(part), "") if part.isdigit() else (-1, part) for part in re.findall(r"\d+|\D+", str(value)))
 
 
+def _cell(row: Row) -> tuple[str, ...]:
+    """What a row of a mart speaks of: one measure on one basis in one period of the city."""
+    return tuple(str(row[name]) for name in ("measure_code", "value_basis", "period_type", "period_start_on"))
+
+
 def period_key(row: Row) -> str:
     """How `baotu trace --period` names a period: 2021, 2021-Q3, 2021-07."""
     start = _on(row["period_start_on"])
@@ -416,6 +461,8 @@ class Entry:
     measures: Mapping[str, Label] = field(default_factory=dict)
     #: Its row of mart_indicator_progress.
     progress: Row | None = None
+    #: Rows of mart_restatement by `_cell`; none but in a view of an earlier day.
+    since: Mapping[tuple[str, ...], Row] = field(default_factory=dict)
 
     @property
     def id(self) -> str:
@@ -610,6 +657,67 @@ class Entry:
             add("近五季趋势", "Last five quarters", label(TRENDS, told["trend"]))
         return facts
 
+    def since_then(self) -> list[Label]:
+        """What became of the value that stands for the indicator, and of the running year's."""
+        rows = [
+            self.current,
+            *(year for year in self.years if year is not self.current and self.show(year)["is_running"]),
+        ]
+        told = []
+        for row in filter(None, rows):
+            change = self._since(row)
+            if change is not None and (row["value"] is not None or change["now_value"] is not None):
+                period, text = self.show(row)["period"], self._change(row, change)
+                told.append(Label(f"{period.zh}{text.zh}", f"{period.en}: {text.en}"))
+        return told
+
+    def _since(self, row: Row) -> Row | None:
+        """How the row's measure stands now; where another stands for the indicator by now, how that one does."""
+        own = self.since.get(_cell(row))
+        if own is None or own["is_headline"] or own["now_measure_code"] != own["measure_code"]:
+            return own
+        others = (one for cell, one in self.since.items() if cell[2:] == _cell(row)[2:])
+        return next((one for one in others if one["indicator_id"] == self.id and one["is_headline"]), own)
+
+    def _change(self, row: Row, change: Row) -> Label:
+        zh, en = [], []
+        for cause, words in CHANGES.items():
+            judged, passed = (_decimal(change[f"{cause}_{counted}"]) or Decimal(0) for counted in ("judged", "passed"))
+            if judged or passed:
+                samples, failing = (_signed(_count(number), number) for number in (judged, judged - passed))
+                zh.append(f"{words.zh} {samples} 批次，不合格 {failing}")
+                en.append(f"{words.en} {samples} samples, {failing} failing")
+        if not zh and change["value_cause"] is not None:
+            words = label(VALUE_CHANGES, change["value_cause"])
+            zh, en = [words.zh], [words.en]
+        versions = [change[f"{when}_definition_version"] for when in ("then", "now")]
+        if None not in versions and versions[0] != versions[1]:
+            targets = [full(change[f"{when}_target_value"]) for when in ("then", "now")]
+            zh.append(f"定义第 {versions[0]} 版改为第 {versions[1]} 版，目标 {targets[0]} → {targets[1]}")
+            en.append(f"definition version {versions[0]} became {versions[1]}, target {targets[0]} → {targets[1]}")
+        if _cell(change) != _cell(row) and row["value"] is not None:
+            measure = self.measures.get(str(change["measure_code"])) or label({}, change["measure_code"])
+            basis = label(VALUE_BASES, change["value_basis"])
+            zh.append(f"现以「{measure.zh}」（{basis.zh}）为准")
+            en.append(f"by another measure: {measure.en} ({basis.en})")
+        if not zh:
+            return Label("此后无变化。", "no change since.")
+        then = self._with_counts(row, *(row[name] for name in ("value", "numerator", "denominator")))
+        now = self._with_counts(row, *(change[f"now_{name}"] for name in ("value", "numerator", "denominator")))
+        return Label(
+            f"当时 {then.zh}，此后变为 {now.zh}：{'；'.join(zh)}。",
+            f"{then.en} then, {now.en} now: {'; '.join(en)}.",
+        )
+
+    def _with_counts(self, row: Row, value: object, passed: object, judged: object) -> Label:
+        """A value of the row's period with its counts, where it has some."""
+        unit, target = row.get("unit") or self.unit, self.target(row)[0]
+        words = _with_unit(_quantity(value, unit, [target]), unit)
+        if value is None or judged is None:
+            return words
+        counts = _count(judged) if passed is None else f"{_count(passed)} / {_count(judged)}"
+        return Label(f"{words.zh}（{counts}）", f"{words.en} ({counts})")
+
     def source(self, row: Row) -> tuple[Label, str]:
         """Where a row's value was delivered: label and id. A count that is published did not come from its lists."""
         if row.get("estimator") == "published" and row.get("target_kind") in OF_A_DATE | {"rank"}:
@@ -635,6 +743,10 @@ class Scorecard:
     entries: tuple[Entry, ...]
     rows: tuple[Row, ...] = ()
     publication: Row = field(default_factory=dict)
+    #: Rows of mart_restatement by `_cell`, in a view of an earlier day.
+    since: Mapping[tuple[str, ...], Row] = field(default_factory=dict)
+    #: Whether this shows an earlier day, and was never published.
+    is_view: bool = False
 
     @classmethod
     def from_rows(
@@ -644,8 +756,12 @@ class Scorecard:
         publication: Row | None = None,
         measures: Iterable[Row] = (),
         progress: Iterable[Row] = (),
+        restatements: Iterable[Row] | None = None,
     ) -> "Scorecard":
-        """From plain rows of the five marts, columns by contract; a column left out counts as NULL."""
+        """From plain rows of the marts, columns by contract; a column left out counts as NULL.
+
+        With `restatements` it is a view of an earlier day, and says what changed since.
+        """
         labels = {str(one["measure_code"]): Label(str(one["label_zh"]), str(one["label_en"])) for one in measures}
         rows = sorted(
             ({name: row.get(name) for name in COLUMNS} for row in tracking if row.get("is_current")),
@@ -656,33 +772,45 @@ class Scorecard:
             known = {name: indicator.get(name) for name in INDICATOR_COLUMNS}
             definitions.setdefault(str(indicator["indicator_id"]), {})[known["definition_version"]] = known
         travelled = {str(one["indicator_id"]): {name: one.get(name) for name in PROGRESS_COLUMNS} for one in progress}
+        shown_at = {(str(row["as_of_on"]), str(row["known_at_on"])) for row in rows}
+        since = {
+            _cell(one): {name: one.get(name) for name in RESTATEMENT_COLUMNS}
+            for one in restatements or ()
+            if (str(one["then_as_of_on"]), str(one["then_known_at_on"])) in shown_at
+        }
         entries = []
         for indicator_id in sorted(definitions.keys() | {str(row["indicator_id"]) for row in rows}):
             own = [row for row in rows if str(row["indicator_id"]) == indicator_id and row["division_code"] == CITY]
             entry = _entry(indicator_id, own, definitions.get(indicator_id, {}), labels)
-            entries.append(replace(entry, progress=travelled.get(indicator_id)))
+            entries.append(replace(entry, progress=travelled.get(indicator_id), since=since))
         told = dict(publication or {})
         for name in ("publication_id", "as_of_on", "known_at_on"):
             if told.get(name) is None and rows:
                 told[name] = rows[0][name]
-        return cls(tuple(entries), tuple(rows), {name: told.get(name) for name in PUBLICATION_COLUMNS})
+        named = {name: told.get(name) for name in PUBLICATION_COLUMNS}
+        return cls(tuple(entries), tuple(rows), named, since, restatements is not None)
 
     @classmethod
-    def from_warehouse(cls, connection: psycopg.Connection[Any], marts_schema: str = "marts") -> "Scorecard":
+    def from_warehouse(
+        cls, connection: psycopg.Connection[Any], marts_schema: str = "marts", *, is_view: bool = False
+    ) -> "Scorecard":
         """From the marts, all of one publication: read again where a swap came between the queries."""
+        restatements = None
         for _ in range(5):
             before = _publications(connection, marts_schema)
             tracking = _read(connection, marts_schema, "mart_target_tracking", COLUMNS, sql.SQL("where is_current"))
             indicators = _read(connection, marts_schema, "dim_indicator", INDICATOR_COLUMNS)
             measures = _read(connection, marts_schema, "dim_measure", ("measure_code", "label_zh", "label_en"))
             progress = _read(connection, marts_schema, "mart_indicator_progress", PROGRESS_COLUMNS)
+            if is_view:
+                restatements = _read(connection, marts_schema, "mart_restatement", RESTATEMENT_COLUMNS)
             if before == _publications(connection, marts_schema):
                 break
         else:
             raise RuntimeError(f"schema {marts_schema} was swapped during each of five reads; try again")
         wanted = {row["publication_id"] for row in tracking}
         publication = next((row for row in before if row["publication_id"] in wanted), before[0] if before else None)
-        return cls.from_rows(tracking, indicators, publication, measures, progress)
+        return cls.from_rows(tracking, indicators, publication, measures, progress, restatements)
 
     @property
     def reported(self) -> tuple[Entry, ...]:
@@ -735,6 +863,8 @@ class Scorecard:
             f"发布 publication {_moment(told['publication_id'])} · {_moment(told['published_at'])}"
             f" · 截至 as of {_moment(told['as_of_on'])} · 所知截至 known at {_moment(told['known_at_on'])}"
         )
+        if self.is_view:
+            say("! 当日所知，并非发布的结果  As known that day; not a publication.")
         if told["held_since"]:
             since = _moment(told["held_since"])
             say(f"! 更新自 {since} 起暂缓，待核准  An update is held, awaiting approval.")
@@ -768,6 +898,8 @@ class Scorecard:
             say(f"{clean(entry.id)}  {shown['trace']}")
             for note in _notes(entry, shown):
                 say(f"{note.zh} {note.en}".replace("\u00a0", " "), "     · ")
+            for change in entry.since_then():
+                say(f"{change.zh} {change.en}".replace("\u00a0", " "), "     → ")
         return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
 
     def json(self) -> list[dict[str, Any]]:
@@ -775,16 +907,18 @@ class Scorecard:
 
         Whole numbers are `int`, others `Decimal` as the warehouse has them: no float has touched them.
         `json_text` writes them as JSON numbers digit by digit; read back with `parse_float=Decimal`.
+        A view of an earlier day adds `since`: how it stands now, and why; null where nothing later is known.
         """
-        return [{name: _plain(row[name]) for name in COLUMNS} for row in self.rows]
+        told: list[dict[str, Any]] = [{name: _plain(row[name]) for name in COLUMNS} for row in self.rows]
+        if self.is_view:
+            for row, known in zip(self.rows, told, strict=True):
+                change = self.since.get(_cell(row))
+                known["since"] = change and {name: _plain(change[name]) for name in SINCE_COLUMNS}
+        return told
 
     def json_text(self) -> str:
         """`json` as a document; numbers are JSON numbers with every digit."""
-        rows = (
-            "  {" + ", ".join(f"{json.dumps(name)}: {_literal(value)}" for name, value in row.items()) + "}"
-            for row in self.json()
-        )
-        return "[\n" + ",\n".join(rows) + "\n]\n"
+        return "[\n" + ",\n".join(f"  {_literal(row)}" for row in self.json()) + "\n]\n"
 
 
 def write(path: Path, scorecard: Scorecard) -> None:
@@ -958,6 +1092,8 @@ def _plain(value: object) -> object:
 
 
 def _literal(value: object) -> str:
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{json.dumps(name)}: {_literal(one)}" for name, one in value.items()) + "}"
     return format(value, "f") if isinstance(value, Decimal) else json.dumps(value, ensure_ascii=False)
 
 

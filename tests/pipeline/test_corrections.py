@@ -1,12 +1,17 @@
 """Repeats, corrections and withdrawals by files: whatever the order of arrival, the same is known of every sample."""
 
 import itertools
+import json
 from collections import Counter
+from datetime import date
+from decimal import Decimal
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from baotu import dbt, deliveries, ingest, publish
+from baotu.cli import main
 from baotu.sources import load_source
 from baotu.trace import trace
 from tests.pipeline.conftest import Installation
@@ -233,3 +238,74 @@ def test_counts_are_withdrawn_and_dropped_too(warehouse: Installation) -> None:
         {"sampled_place": "市中区", "passed_count": 40, "a": "2021-07-01", "b": None, "w": True},
         {"sampled_place": "章丘区", "passed_count": 70, "a": "2021-05-01", "b": "2021-06-01", "w": False},
     ]
+
+
+def test_what_changed_since_a_day(warehouse: Installation) -> None:
+    """Each cause alone, counted by hand: 5 samples were known of 2021, 3 of them passed; 6 and 5 are now."""
+    again = HEADER.replace("判定结论", "判定结论,复检结论")
+    warehouse.put(
+        FOOD,
+        "original.csv",
+        HEADER
+        + sample("A")
+        + sample("B", "不合格", item="铅")
+        + sample("C")
+        + sample("D", "不合格", item="铅")
+        + sample("E"),
+        issued("2021-06-01"),
+    )
+    notice = sample("B", "不合格,合格", item="铅")
+    warehouse.put(FOOD, "复检结果.csv", again + notice, issued("2021-07-10"))
+    # Two that were on their way, one that was not taken yet.
+    late = sample("F", day="2021-05-20") + sample("G", "不合格", item="镉", day="2021-06-30")
+    warehouse.put(FOOD, "next.csv", HEADER + late + sample("H", day="2021-07-01"), issued("2021-07-15"))
+    # A is of the year before, C was none of theirs, D passes.
+    right = sample("A", day="2020-12-30") + sample("D") + sample("E")
+    warehouse.put(FOOD, "right.csv", HEADER + right, issued("2021-08-01") + "corrects: original.csv\n")
+    _, verdicts = warehouse.ingest(FOOD)
+    assert [v for v in verdicts if v.status != "accepted" or v.rows_quarantined] == []
+    assert build().status == "published"
+
+    #: Period → judged and passed then, by new deliveries, later samples, re-inspections, corrections, and now.
+    expected = {
+        ("year", "2020-01-01"): [(0, 0), (0, 0), (0, 0), (0, 0), (1, 1), (1, 1)],
+        ("year", "2021-01-01"): [(5, 3), (2, 1), (1, 1), (0, 1), (-2, -1), (6, 5)],
+        ("quarter", "2021-04-01"): [(5, 3), (2, 1), (0, 0), (0, 1), (-2, -1), (5, 4)],
+        ("month", "2021-06-01"): [(0, 0), (1, 0), (0, 0), (0, 0), (0, 0), (1, 0)],
+    }
+    (published,) = warehouse.rows(
+        "select * from marts.mart_restatement where measure_code = 'FOOD_EVALUATION' and value_basis = 'computed'"
+        " and then_known_at_on = '2021-06-30' and period_type = 'year'"
+    )
+    parts = ("new_delivery", "later", "reinspection", "correction")
+    found = [(published[f"{part}_judged"], published[f"{part}_passed"]) for part in parts]
+    assert found == expected["year", "2021-01-01"][1:-1]
+
+    said = CliRunner().invoke(main, ["scorecard", "--as-of", "2021-06-30", "--format", "json"], catch_exceptions=False)
+    rows = {
+        (row["period_type"], row["period_start_on"]): row
+        for row in json.loads(said.output, parse_float=Decimal)
+        if row["measure_code"] == "FOOD_EVALUATION" and row["value_basis"] == "computed"
+    }
+    for period, wanted in expected.items():
+        then, since = rows[period], rows[period]["since"]
+        assert [
+            (then["denominator"] or 0, then["numerator"] or 0),
+            *((since[f"{part}_judged"], since[f"{part}_passed"]) for part in parts),
+            (since["now_denominator"], since["now_numerator"]),
+        ] == wanted, period
+        assert (since["definition_judged"], since["definition_passed"]) == (0, 0)
+    # Periods that had not begun are not looked at.
+    assert ("quarter", "2021-07-01") not in rows
+
+    card = publish.preview(date(2021, 6, 30))
+    line = (
+        "2021年当时 60.00 %（3 / 5），此后变为 83.33 %（5 / 6）：新送达 +2 批次，不合格 +1；此后抽样 +1 批次，不合格 ±0；"
+        "复检 ±0 批次，不合格 −1；更正 −2 批次，不合格 −1。"
+    )
+    for shown in (" ".join(card.text(400).split()), card.html().replace("\u00a0", " ")):
+        assert line in shown
+        assert "re-inspections ±0 samples, −1 failing; corrections −2 samples, −1 failing." in shown
+    after = publish.preview(date(2021, 8, 1)).text(400)
+    assert "此后无变化。 2021: no change since." in after and "此后变为" not in after
+    assert warehouse.rows("select to_regnamespace('marts_preview') as left") == [{"left": None}]

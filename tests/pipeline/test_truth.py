@@ -731,3 +731,103 @@ def test_satisfaction_is_traced_to_its_rows(in_city: City, year: str) -> None:
     assert left["quarantined"] == stated["respondents_quarantined"]
     assert left["too_few_answers"] == stated["respondents_with_fewer_than_two_answers"]
     assert_rows_are_delivered(found)
+
+
+# ----------------------------------------------------------------------------------------------------
+# What changed since
+
+
+def recounted(
+    versions: dict[str, list[dict[str, Any]]], counted: dict[tuple[str, int], bool], year: date, then: date, now: date
+) -> Counter[tuple[str, str]]:
+    """Sample by sample, (cause, judged or passed) → change of a year between two days of knowledge."""
+
+    def known(sample: list[dict[str, Any]], day: date) -> dict[str, Any] | None:
+        found = [v for v in sample if v["known_from_on"] <= day and not (v["known_before_on"] or date.max) <= day]
+        assert len(found) <= 1
+        return found[0] if found else None
+
+    def counts(version: dict[str, Any] | None, day: date) -> tuple[int, int]:
+        if version is None or (version["sample_id"], version["delivery_id"]) not in counted:
+            return 0, 0
+        if version["sampled_on"].year != year.year or version["sampled_on"] > day:
+            return 0, 0
+        return 1, int(counted[version["sample_id"], version["delivery_id"]])
+
+    found: Counter[tuple[str, str]] = Counter()
+    for sample in versions.values():
+        before, after = known(sample, then), known(sample, now)
+        # Of the future nothing is counted, so the last day of the plan may stand for today.
+        moved = [b - a for a, b in zip(counts(before, then), counts(after, now), strict=True)]
+        if before and before["sampled_on"] <= then:
+            turned = after and after["is_reinspected"] and not before["is_reinspected"]
+            turned = turned and after and after["final_result"] not in (None, before["final_result"])
+            if turned and before["unjudged_reason"] != "quarantined":
+                cause = "reinspection"
+            elif before["unjudged_reason"] in ("pending", "no_result") and after and after["final_result"]:
+                cause = "new_delivery"
+            else:
+                cause = "correction"
+        elif after and after["sampled_on"] > then:
+            cause = "later"
+        else:
+            first = min(v["known_from_on"] for v in sample)
+            cause = "new_delivery" if first > then else "correction"
+        for what, change in zip(("judged", "passed"), moved, strict=True):
+            found[cause, what] += change
+    return found
+
+
+@pytest.mark.parametrize("measure", ["FOOD_EVALUATION", "FOOD_SUPERVISION", "AGRI_ROUTINE", "RPQ_WEIGHTED"])
+def test_what_changed_since_each_month_is_recounted(city: City, measure: str) -> None:
+    (domain,) = city.rows("select sample_domain from reference.pass_rate_measure where measure_code = %s", measure)
+    versions: dict[str, list[dict[str, Any]]] = {}
+    for version in city.rows(
+        "select * from core.fct_sample where sample_domain = %s and known_before_on is distinct from known_from_on",
+        domain["sample_domain"],
+    ):
+        versions.setdefault(version["sample_id"], []).append(version)
+    counted = {
+        (row["sample_id"], row["delivery_id"]): row["final_result"] == "pass"
+        for row in city.rows(
+            "select sample_id, delivery_id, final_result from core.sample_measure where measure_code = %s"
+            " and final_result is not null",
+            measure,
+        )
+    }
+    rows = city.rows(
+        "select * from marts.mart_restatement where measure_code = %s and value_basis = 'computed'", measure
+    )
+    assert len(rows) == 36
+    seen: set[str] = set()
+    for row in rows:
+        assert row["now_as_of_on"] == date(2022, 12, 31) and row["then_as_of_on"] == row["then_known_at_on"]
+        stated = recounted(versions, counted, row["period_start_on"], row["then_known_at_on"], row["now_known_at_on"])
+        for cause in ("new_delivery", "later", "reinspection", "correction", "definition"):
+            for what in ("judged", "passed"):
+                assert row[f"{cause}_{what}"] == stated[cause, what], (row["then_known_at_on"], cause, what)
+                if stated[cause, what]:
+                    seen.add(cause)
+    assert {"new_delivery", "later"} <= seen
+    if measure == "FOOD_EVALUATION":
+        assert {"reinspection", "correction"} <= seen
+
+
+def test_then_and_now_of_a_restatement_are_those_of_the_marts(city: City) -> None:
+    rows = city.rows(
+        "select restated.*, point.numerator, point.denominator, point.value, point.is_current"
+        " from marts.mart_target_tracking as point inner join marts.mart_restatement as restated"
+        " on point.measure_code = restated.measure_code and point.value_basis = restated.value_basis"
+        " and point.period_type = 'year' and restated.period_type = 'year'"
+        " and point.period_start_on = restated.period_start_on"
+        " and (point.is_current or point.known_at_on = restated.then_known_at_on)"
+    )
+    assert len(rows) > 1000
+    for row in rows:
+        when = "now" if row["is_current"] else "then"
+        assert row[f"{when}_value"] == row["value"], row
+        if row["new_delivery_judged"] is not None:
+            assert row[f"{when}_denominator"] == (row["denominator"] or 0), row
+            assert row[f"{when}_numerator"] == (row["numerator"] or 0), row
+    # Values without samples name their cause too.
+    assert {row["value_cause"] for row in rows} >= {None, "later", "new_delivery"}

@@ -14,7 +14,7 @@ import pytest
 from scipy.stats import beta
 
 from baotu import report
-from baotu.report import COLUMNS, LIGHTS, VERDICTS, Scorecard
+from baotu.report import COLUMNS, LIGHTS, RESTATEMENT_COLUMNS, SINCE_COLUMNS, VERDICTS, Scorecard
 
 AS_OF = date(2022, 12, 31)
 PUBLICATION = {
@@ -512,6 +512,83 @@ def test_json_is_the_marts_current_rows_without_loss() -> None:
         Scorecard.from_rows([], []).json_text() == "[\n\n]\n"
         and json.loads(Scorecard.from_rows([], []).json_text()) == []
     )
+
+
+def changed(year: int = 2021, **given: Any) -> dict[str, Any]:
+    """A row of mart_restatement: nothing changed unless told otherwise."""
+    return (
+        dict.fromkeys(RESTATEMENT_COLUMNS)
+        | {"indicator_id": "Q03", "is_headline": True, "value_basis": "computed", "period_type": "year"}
+        | {"measure_code": "FOOD_EVALUATION", "now_measure_code": "FOOD_EVALUATION", "now_value_basis": "computed"}
+        | {"period_start_on": date(year, 1, 1), "then_as_of_on": AS_OF, "then_known_at_on": AS_OF}
+        | {"then_definition_version": 1, "now_definition_version": 1, "now_known_at_on": date(2023, 6, 1)}
+        | {name: 0 for name in RESTATEMENT_COLUMNS if name.endswith(("_judged", "_passed"))}
+        | {"now_value": Decimal(98), "now_numerator": Decimal(98), "now_denominator": Decimal(100)}
+        | given
+    )
+
+
+def since(*changes: dict[str, Any], measures: Any = (), **then: Any) -> tuple[str, str]:
+    """What a view says of Q03 in 2021, in Chinese and English."""
+    card = Scorecard.from_rows([row(**counts(97, 100)) | then], [Q03], None, measures, (), changes)
+    ((zh, en),) = card.entries[0].since_then()
+    page = words(parsed(card)).replace("\u00a0", " ")
+    assert "not a publication" in page and "not a publication" in card.text()
+    plain = zh.replace("\u00a0", " "), en.replace("\u00a0", " ")
+    assert all(text in page and text in " ".join(card.text(600).split()) for text in plain)
+    return plain
+
+
+def test_a_view_of_the_past_says_what_changed_since() -> None:
+    assert since(changed()) == ("2021年此后无变化。", "2021: no change since.")
+    moved = {"new_delivery_judged": 1200, "new_delivery_passed": 1197, "correction_judged": -1, "correction_passed": 0}
+    assert since(changed(**moved)) == (
+        "2021年当时 97.00 %（97 / 100），此后变为 98.00 %（98 / 100）：新送达 +1,200 批次，不合格 +3；"
+        "更正 −1 批次，不合格 −1。",
+        "2021: 97.00 % (97 / 100) then, 98.00 % (98 / 100) now: new deliveries +1,200 samples, +3 failing;"
+        " corrections −1 samples, −1 failing.",
+    )
+    # Without samples the cause alone, and only what there is.
+    published = changed(value_cause="correction", now_numerator=None, now_denominator=None)
+    assert since(published)[1] == "2021: 97.00 % (97 / 100) then, 98.00 % now: a correction."
+    gone = changed(value_cause="correction", now_value=None, now_numerator=None, now_denominator=None)
+    assert since(gone)[1] == "2021: 97.00 % (97 / 100) then, — now: a correction."
+
+
+def test_a_view_of_the_past_says_what_stands_for_the_indicator_now() -> None:
+    defined = changed(
+        now_definition_version=2,
+        then_target_value=Decimal(98),
+        now_target_value=Decimal("98.5"),
+        now_measure_code="FOOD_EVALUATION_EXCL_AGRI",
+        is_headline=False,
+        definition_judged=-20,
+        definition_passed=-18,
+    )
+    assert since(defined)[1].endswith(
+        "definition −20 samples, −2 failing; definition version 1 became 2, target 98 → 98.5."
+    )
+    # Counts stood in, and samples came.
+    reported = changed(value_basis="reported", is_headline=False)
+    samples = changed(new_delivery_judged=100, new_delivery_passed=98)
+    names = [{"measure_code": "FOOD_EVALUATION", "label_zh": "评价性抽检", "label_en": "Evaluation"}]
+    zh, en = since(reported, samples, measures=names, value_basis="reported")
+    assert en.startswith("2021: 97.00 % (97 / 100) then, 98.00 % (98 / 100) now:")
+    assert en.endswith("new deliveries +100 samples, +2 failing; by another measure: Evaluation (computed).")
+    assert zh.endswith("现以「评价性抽检」（计算）为准。")
+
+
+def test_only_a_view_of_the_past_says_it() -> None:
+    assert not any(entry.since_then() for entry in demo().entries) and "not a publication" not in demo().text()
+    # Nor of another day than the one shown.
+    other = Scorecard.from_rows(
+        [row(**counts(97, 100))], [Q03], restatements=[changed(then_as_of_on=date(2022, 6, 30))]
+    )
+    assert other.entries[0].since_then() == [] and other.json()[0]["since"] is None
+    card = Scorecard.from_rows([row(**counts(97, 100))], [Q03], restatements=[changed()])
+    (told,) = json.loads(card.json_text(), parse_float=Decimal)
+    assert told == card.json()[0] and tuple(told["since"]) == SINCE_COLUMNS
+    assert (told["since"]["now_value"], told["since"]["new_delivery_judged"]) == (98, 0)
 
 
 @pytest.mark.parametrize("width", [80, 110, 160])

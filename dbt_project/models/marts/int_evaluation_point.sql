@@ -50,6 +50,17 @@ point as (
         month_end.period_type = 'month'
         and month_end.period_end_on < {{ known_at() }}
         and month_end.period_end_on <= {{ as_of() }}
+
+    union all
+
+    -- A view of an earlier day is compared with what is known now.
+    select
+        {{ latest_as_of() }} as as_of_on,
+        {{ latest_known_at() }} as known_at_on,
+        false as is_current,
+        period.*
+    from period
+    where period.period_start_on <= {{ as_of() }} and {{ latest_known_at() }} > {{ known_at() }}
 )
 
 select
