@@ -414,11 +414,13 @@ def _cell(row: Row) -> tuple[str, ...]:
 
 
 def period_key(row: Row) -> str:
-    """How `baotu trace --period` names a period: 2021, 2021-Q3, 2021-07."""
+    """How `baotu trace --period` names a period: 2021, 2021-H2, 2021-Q3, 2021-07."""
     start = _on(row["period_start_on"])
     if start is None:
         return clean(row.get("period_label_zh"))
     match row["period_type"]:
+        case "half":
+            return f"{start.year}-H{(start.month + 5) // 6}"
         case "quarter":
             return f"{start.year}-Q{(start.month + 2) // 3}"
         case "month":

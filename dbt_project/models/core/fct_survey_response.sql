@@ -29,7 +29,9 @@ staged as (
 first_row as (
     select
         staged.*,
-        min(row_no) over (partition by response_id, delivery_id) as counted_row_no
+        min(row_no) over (partition by response_id, delivery_id) as counted_row_no,
+        -- Each row of the file has this item once.
+        count(*) filter (where item_code = 'overall') over (partition by response_id, delivery_id) as row_count
     from staged
 ),
 
@@ -60,6 +62,8 @@ scored as (
         published_index,
         count(*) as items_asked,
         count(answer) as items_answered,
+        greatest(max(row_count) - 1, 0) as duplicate_count,
+        count(answer) >= 3 and min(answer) = max(answer) as is_straight_line,
         -- GB/T 19038, ACSI: 100 · Σ W (x − min) / ((max − min) · Σ W) over the answered items.
         100 * sum(coalesce(item_weight, 1) * (answer - scale_min))
         / nullif((scale_max - scale_min) * sum(coalesce(item_weight, 1)) filter (where answer is not null), 0)
@@ -72,7 +76,8 @@ scored as (
     where row_no = counted_row_no
     group by
         response_id, delivery_id, origin_id, issued_on, part, row_no, file_row, respondent_id, wave, industry_code,
-        industry_text, division_code, assessment_unit_code, division_basis, in_scope, surveyed_on, surveyed_on_basis, is_marked_invalid,
+        industry_text, division_code, assessment_unit_code, division_basis, in_scope, surveyed_on,
+        surveyed_on_basis, is_marked_invalid,
         is_quarantined, corrected_on, scale_min, scale_max, published_index
 )
 
@@ -107,6 +112,9 @@ select
         when 3 * items_answered < 2 * items_asked or items_answered = 0 then 'too_few_answers'
         when industry_code is null then 'unknown_industry'
     end as excluded_reason,
+    -- Flags, not exclusions: who is content with all three items answers alike in good faith.
+    is_straight_line,
+    duplicate_count,
     score,
     share_of_maximum,
     case

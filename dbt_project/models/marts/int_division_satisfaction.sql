@@ -61,8 +61,10 @@ select
     unit.value,
     case
         when dispersion.tau_square > 0 then
-            (unit.respondent_count * unit.value + dispersion.within_variance / dispersion.tau_square * dispersion.city_value)
-            / (unit.respondent_count + dispersion.within_variance / dispersion.tau_square)
+            (
+                unit.respondent_count * unit.value
+                + dispersion.within_variance / dispersion.tau_square * dispersion.city_value
+            ) / (unit.respondent_count + dispersion.within_variance / dispersion.tau_square)
         when dispersion.tau_square = 0 then dispersion.city_value
     end as scored_value
 from unit

@@ -15,6 +15,8 @@ with line as (
         cell.division_code,
         cell.category_code,
         summary.summary_id,
+        summary.is_whole_city and summary.category_code is null as is_total,
+        summary.is_whole_city,
         summary.period_start_on as line_start_on,
         summary.period_end_on as line_end_on,
         summary.period_end_on - summary.period_start_on as line_days,
@@ -53,7 +55,11 @@ select
     sum(tested_count) as judged_count,
     sum(passed_count) as passed_count,
     sum(passed_low_count) as passed_low_count,
-    sum(passed_high_count) as passed_high_count
+    sum(passed_high_count) as passed_high_count,
+    -- What is taken off a total must be of the same periods and of the whole city.
+    array_agg(distinct line_start_on || '/' || line_end_on) as line_periods,
+    bool_and(is_whole_city) as is_whole_city,
+    bool_and(is_total) as is_total
 from line
 where not exists (
     select 1

@@ -42,7 +42,8 @@ compared_month as (
     from compared
     cross join lateral (
         values
-            (false, compared.period_start_on, compared.period_end_on), (true, compared.base_start_on, compared.base_end_on)
+            (false, compared.period_start_on, compared.period_end_on),
+            (true, compared.base_start_on, compared.base_end_on)
     ) as side (is_base, start_on, end_on)
     cross join lateral generate_series(side.start_on::timestamp, side.end_on::timestamp, interval '1 month') as month_on
 ),
@@ -194,7 +195,8 @@ select
     (100 * decided.common_base_passed / decided.common_base_judged)::numeric as common_base_value,
     case
         when decided.is_closed then
-            100 * (decided.common_passed / decided.common_judged - decided.common_base_passed / decided.common_base_judged)
+            100 * decided.common_passed / decided.common_judged
+            - 100 * decided.common_base_passed / decided.common_base_judged
     end::numeric as difference_pp,
     decided.z::numeric as z,
     decided.tail_probability::numeric as tail_probability,

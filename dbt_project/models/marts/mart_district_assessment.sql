@@ -47,9 +47,15 @@ minimum as (
         measure.measure_code,
         definition.min_n
     from (
-        select measure_code, indicator_id from {{ ref('pass_rate_measure') }}
+        select
+            measure_code,
+            indicator_id
+        from {{ ref('pass_rate_measure') }}
         union all
-        select measure_code, indicator_id from {{ ref('satisfaction_measure') }}
+        select
+            measure_code,
+            indicator_id
+        from {{ ref('satisfaction_measure') }}
     ) as measure
     inner join {{ ref('dim_indicator') }} as definition
         on measure.indicator_id = definition.indicator_id and {{ definition_in_force('definition', known_at()) }}

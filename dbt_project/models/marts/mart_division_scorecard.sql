@@ -6,7 +6,7 @@
     'clopper_pearson', 'proportion_verdict', 'normal_quantile', 'binomial_lower_tail', 'binomial_upper_tail',
     'rank_intervals',
 ]) %}
-{#- No nested loops: the planner expects one row of each step, and would do the next one again for each of thousands. -#}
+{#- No nested loops: the planner expects one row of each step, and would do the next again for each of thousands. -#}
 {%- set group = 'measure_code, hierarchy, division_basis, period_type, period_start_on' %}
 {#- Pass rates of divisions against the city's, by funnel limits instead of ranks (domain 8.4): z = (p - p0) / s with
     s^2 = p0 q0 / n; where n q0 < 5 the exact binomial tail decides. phi = mean(z^2) above (I - 1) / I says that units
@@ -171,7 +171,10 @@ select
         else division.kind
     end::text as unit_kind,
     case when cell.unit_code = '370100' then '市级/未分配' else division.label_zh end::text as unit_label_zh,
-    case when cell.unit_code = '370100' then 'Municipal or unallocated' else division.label_en end::text as unit_label_en,
+    case
+        when cell.unit_code = '370100' then 'Municipal or unallocated'
+        else division.label_en
+    end::text as unit_label_en,
     cell.passed_count::bigint as numerator,
     cell.judged_count::bigint as denominator,
     cell.value::numeric as value,

@@ -1,119 +1,175 @@
-{#- One set of samples, several readings (domain 0): supervision of food as counted, less tableware, less edible
-    agricultural products; and evaluation sampling, which is designed to be a rate. From samples by period; from a
-    published table where it states the parts that are taken away, line by line, by the table's own period. -#}
+{{ config(indexes=[{'columns': ['period_type', 'period_start_on', 'value_basis', 'step_no'], 'unique': true}]) }}
+{#- From the rate of all supervision sampling to that of evaluation sampling, step by step (domain 0, D3): how much of a
+    difference is tableware, edible agricultural products, and the kind of sampling. Computed steps are measures; reported
+    ones are a total less the lines of what is left out, where each of its periods has exactly one such line with whole
+    counts. What cannot be taken off exactly is NULL: a guess would look like a rate. -#}
 
-with counted as (
+with part as (
     select
-        'computed' as value_basis,
-        rate.period_type,
-        rate.period_start_on,
-        rate.period_end_on,
-        rate.period_label_zh,
-        rate.measure_code,
-        rate.judged_count::numeric as denominator,
-        rate.passed_count::numeric as numerator
-    from {{ ref('mart_pass_rate') }} as rate
-    where rate.breakdown = 'city' and rate.value_basis = 'computed' and rate.judged_count > 0
-),
-
-line as (
-    select
-        summary.*,
-        coalesce(category.is_edible_agricultural, false) as is_edible_agricultural
-    from {{ ref('fct_sample_summary') }} as summary
-    left join {{ ref('product_category') }} as category
-        on summary.sample_domain = category.sample_domain and summary.category_code = category.category_code
-    where
-        summary.sample_domain = 'food'
-        and summary.sampling_kind = 'supervision'
-        and summary.in_scope
-        and summary.is_whole_city
-        and summary.is_withdrawn is not true
-        and summary.passed_count is not null
-        and summary.known_from_on <= {{ known_at() }}
-        and (summary.known_before_on is null or summary.known_before_on > {{ known_at() }})
-),
-
-stated as (
-    -- A table and its period: the total, and what of it are tableware and edible agricultural products.
-    select distinct on (period_start_on, period_end_on)
+        period_type,
         period_start_on,
-        period_end_on,
-        max(tested_count) filter (where category_code is null and not is_tableware) as tested,
-        max(passed_count) filter (where category_code is null and not is_tableware) as passed,
-        sum(tested_count) filter (where is_tableware) as ware_tested,
-        sum(passed_count) filter (where is_tableware) as ware_passed,
-        sum(tested_count) filter (where is_edible_agricultural and not is_tableware) as agricultural_tested,
-        sum(passed_count) filter (where is_edible_agricultural and not is_tableware) as agricultural_passed
-    from line
-    group by delivery_id, origin_id, known_from_on, period_start_on, period_end_on
-    having count(*) filter (where category_code is null and not is_tableware) = 1
-    order by period_start_on, period_end_on, known_from_on desc, origin_id desc
+        value_basis,
+        measure_code,
+        breakdown,
+        category_code,
+        judged_count,
+        case when passed_low_count = passed_high_count or value_basis = 'computed' then passed_count end as passed_count
+    from {{ ref('int_pass_rate_breakdown') }}
+    where is_current and breakdown in ('city', 'category')
 ),
 
-published as (
+-- Total lines of the city, and how each period of theirs says what tableware and categories are part of it.
+total as (
     select
-        'reported' as value_basis,
-        'published' as period_type,
-        stated.period_start_on,
-        stated.period_end_on,
-        to_char(stated.period_start_on, 'YYYY-MM-DD') || '–' || to_char(stated.period_end_on, 'YYYY-MM-DD')
-            as period_label_zh,
-        step.measure_code,
-        step.denominator,
-        step.numerator
-    from stated
+        cell.period_type,
+        cell.period_start_on,
+        cell.measure_code,
+        cell.is_total,
+        cell.line_periods
+    from {{ ref('int_summary_cell') }} as cell
+    where cell.is_current and cell.breakdown = 'city' and cell.is_whole_city
+),
+
+reported_line as (
+    select
+        total.period_type,
+        total.period_start_on,
+        total.measure_code,
+        kind.name as part_name,
+        array_length(total.line_periods, 1) as period_count,
+        count(distinct line.period_start_on || '/' || line.period_end_on) as found_period_count,
+        count(*) as line_count,
+        sum(line.tested_count) as judged_count,
+        case when bool_and(line.passed_count is not null) then sum(line.passed_count) end as passed_count,
+        bool_and(total.is_total) as is_total
+    from total
+    inner join {{ ref('summary_measure') }} as line
+        on
+            total.measure_code = line.measure_code
+            and line.period_start_on || '/' || line.period_end_on = any(total.line_periods)
+            and line.is_whole_city
+            and line.known_from_on <= {{ known_at() }}
+            and (line.known_before_on is null or line.known_before_on > {{ known_at() }})
     cross join lateral (
-        values
-            ('FOOD_SUPERVISION', tested, passed),
-            ('FOOD_SUPERVISION_EXCL_TABLEWARE', tested - ware_tested, passed - ware_passed),
-            (
-                'FOOD_SUPERVISION_EXCL_TABLEWARE_AGRI', tested - ware_tested - agricultural_tested,
-                passed - ware_passed - agricultural_passed
-            )
-    ) as step (measure_code, denominator, numerator)
-    where step.denominator > 0
+        select
+            case
+                when line.is_tableware then 'tableware'
+                when line.category_code = 'edible_agricultural_products' then 'agri'
+                when line.category_code = 'catering_foods' then 'catering'
+            end as name
+    ) as kind
+    where kind.name is not null
+    group by total.period_type, total.period_start_on, total.measure_code, kind.name, total.line_periods
 ),
 
-stepped as (
+exact_line as (
+    select *
+    from reported_line
+    where
+        line_count = period_count
+        and found_period_count = period_count
+        -- Tableware is part of a total; beside lines of categories it may be part of catering or not.
+        and (is_total or part_name <> 'tableware')
+),
+
+computed as (
     select
-        reading.*,
-        measure.bridge_step,
-        measure.indicator_id,
-        measure.label_zh,
-        measure.label_en,
-        100 * reading.numerator / reading.denominator as value
+        step.step_no,
+        city.period_type,
+        city.period_start_on,
+        'computed' as value_basis,
+        city.judged_count
+        - case when step.excludes_catering then coalesce(catering.judged_count, 0) else 0 end as judged_count,
+        city.passed_count
+        - case when step.excludes_catering then coalesce(catering.passed_count, 0) else 0 end as passed_count
+    from {{ ref('rate_bridge_step') }} as step
+    inner join part as city
+        on
+            step.computed_measure = city.measure_code
+            and city.value_basis = 'computed'
+            and city.breakdown = 'city'
+    left join part as catering
+        on
+            city.measure_code = catering.measure_code
+            and city.period_type = catering.period_type
+            and city.period_start_on = catering.period_start_on
+            and catering.value_basis = 'computed'
+            and catering.category_code = 'catering_foods'
+),
+
+reported as (
+    select
+        step.step_no,
+        city.period_type,
+        city.period_start_on,
+        'reported' as value_basis,
+        city.judged_count
+        - case when step.excludes_tableware then tableware.judged_count else 0 end
+        - case when step.excludes_edible_agricultural then agri.judged_count else 0 end
+        - case when step.excludes_catering then catering.judged_count else 0 end as judged_count,
+        city.passed_count
+        - case when step.excludes_tableware then tableware.passed_count else 0 end
+        - case when step.excludes_edible_agricultural then agri.passed_count else 0 end
+        - case when step.excludes_catering then catering.passed_count else 0 end as passed_count
+    from {{ ref('rate_bridge_step') }} as step
+    inner join part as city
+        on
+            step.reported_measure = city.measure_code
+            and city.value_basis = 'reported'
+            and city.breakdown = 'city'
+    {%- for name in ['tableware', 'agri', 'catering'] %}
+    left join exact_line as {{ name }}
+        on
+            city.measure_code = {{ name }}.measure_code
+            and city.period_type = {{ name }}.period_type
+            and city.period_start_on = {{ name }}.period_start_on
+            and {{ name }}.part_name = '{{ name }}'
+    {%- endfor %}
+),
+
+counted as (
+    select
+        counted.*,
+        100.0 * passed_count / nullif(judged_count, 0) as rate_pct
     from (
-        select * from counted
+        select * from computed
         union all
-        select * from published
-    ) as reading
-    inner join {{ ref('pass_rate_measure') }} as measure
-        on reading.measure_code = measure.measure_code and measure.bridge_step is not null
+        select * from reported
+    ) as counted
 )
 
 select
-    stepped.value_basis::text as value_basis,
-    stepped.period_type::text as period_type,
-    stepped.period_start_on::date as period_start_on,
-    stepped.period_end_on::date as period_end_on,
-    stepped.period_label_zh::text as period_label_zh,
-    stepped.bridge_step::integer as bridge_step,
-    stepped.measure_code::text as measure_code,
-    stepped.label_zh::text as measure_label_zh,
-    stepped.label_en::text as measure_label_en,
-    stepped.numerator::bigint as numerator,
-    stepped.denominator::bigint as denominator,
-    (stepped.denominator - stepped.numerator)::bigint as failed_count,
-    stepped.value::numeric as value,
-    (stepped.value - lag(stepped.value) over of_period)::numeric as step_pp,
+    point.period_type::text as period_type,
+    point.period_start_on::date as period_start_on,
+    point.period_end_on::date as period_end_on,
+    point.period_label_zh::text as period_label_zh,
+    counted.value_basis::text as value_basis,
+    step.step_no::integer as step_no,
+    step.step_code::text as step_code,
+    step.label_zh::text as step_label_zh,
+    step.label_en::text as step_label_en,
+    counted.judged_count::bigint as judged_count,
+    counted.passed_count::bigint as passed_count,
+    (counted.judged_count - counted.passed_count)::bigint as failed_count,
+    counted.rate_pct::numeric as rate_pct,
     definition.target_value::numeric as target_value,
-    (100 * stepped.numerator >= definition.target_value * stepped.denominator)::boolean as is_attained,
+    -- By counts, so that no rounding decides: 97.967 % is not 98 %.
+    case
+        when counted.judged_count > 0
+            then 100 * counted.passed_count >= definition.target_value * counted.judged_count
+    end::boolean as is_attained,
+    step.compared_step_no::integer as compared_step_no,
+    (counted.rate_pct - compared.rate_pct)::numeric as difference_pp,
     {{ publication_id() }} as publication_id
-from stepped
+from counted
+inner join {{ ref('rate_bridge_step') }} as step on counted.step_no = step.step_no
+inner join {{ ref('int_evaluation_point') }} as point
+    on counted.period_type = point.period_type and counted.period_start_on = point.period_start_on and point.is_current
 inner join {{ ref('dim_indicator') }} as definition
-    on stepped.indicator_id = definition.indicator_id and {{ definition_in_force('definition', known_at()) }}
-window of_period as (
-    partition by stepped.value_basis, stepped.period_type, stepped.period_start_on, stepped.period_end_on
-    order by stepped.bridge_step
-)
+    on definition.indicator_id = 'Q03' and {{ definition_in_force('definition', known_at()) }}
+left join counted as compared
+    on
+        step.compared_step_no = compared.step_no
+        and counted.value_basis = compared.value_basis
+        and counted.period_type = compared.period_type
+        and counted.period_start_on = compared.period_start_on

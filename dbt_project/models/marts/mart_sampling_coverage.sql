@@ -1,128 +1,179 @@
-{#- How wide and how often is sampled (扩大抽查范围、加大抽查频次), by year, of the city and of each division: batches of
-    evaluation and supervision, or of routine monitoring, whose conclusion is final; per 1,000 residents where they are
-    delivered, at the end of the year or, marked by its base year, the latest before. Missing residents are missing. -#}
+{{ config(indexes=[{'columns': ['period_start_on', 'breakdown']}]) }}
+{#- How widely and how often food is sampled, year against year (扩大抽查范围、加大抽查频次). Counted are batches with
+    a conclusion, of supervision and evaluation sampling: follow-up samples one failure twice, monitoring and rapid tests
+    conclude nothing. Tableware is no food and stands beside. Residents of the year itself, else of the latest before. -#}
 
-with sample as (
+with year as (
+    select distinct
+        period_start_on,
+        period_end_on,
+        period_label_zh
+    from {{ ref('int_evaluation_point') }}
+    where is_current and period_type = 'year'
+),
+
+sample as (
     select
-        fact.sample_domain,
-        fact.division_code,
-        fact.category_code,
-        date_trunc('year', fact.sampled_on)::date as period_start_on,
-        date_trunc('month', fact.sampled_on) as month_on
-    from {{ ref('fct_sample') }} as fact
+        year.period_start_on,
+        sample.division_code,
+        sample.category_code,
+        category.is_main and sample.category_code <> 'edible_salt' as is_of_34,
+        sample.sampling_kind,
+        sample.is_tableware,
+        date_trunc('month', sample.sampled_on) as sampled_month
+    from year
+    inner join {{ ref('fct_sample') }} as sample
+        on sample.sampled_on between year.period_start_on and least(year.period_end_on, {{ as_of() }})
+    left join {{ ref('product_category') }} as category
+        on sample.sample_domain = category.sample_domain and sample.category_code = category.category_code
     where
-        fact.in_scope
-        and fact.is_judged
-        and fact.sampling_kind in ('evaluation', 'supervision', 'routine_monitoring')
-        and fact.sampled_on <= {{ as_of() }}
-        and fact.known_from_on <= {{ known_at() }}
-        and (fact.known_before_on is null or fact.known_before_on > {{ known_at() }})
+        sample.sample_domain = 'food'
+        and sample.in_scope
+        and sample.is_judged
+        and sample.sampling_kind in ('supervision', 'evaluation')
+        and sample.known_from_on <= {{ known_at() }}
+        and (sample.known_before_on is null or sample.known_before_on > {{ known_at() }})
 ),
 
 counted as (
     select
-        sample.sample_domain,
-        sample.period_start_on,
-        case when grouping(sample.division_code) = 0 then sample.division_code end as division_code,
-        count(*)::numeric as batch_count,
-        count(distinct sample.category_code) filter (where category.is_main) as category_count,
-        count(distinct nullif(sample.division_code, '370100')) as division_count,
-        count(distinct sample.month_on) as month_count
+        period_start_on,
+        division_code,
+        case when grouping(division_code) = 0 then 'division' else 'city' end as breakdown,
+        count(*) filter (where not is_tableware) as batch_count,
+        count(*) filter (where not is_tableware and sampling_kind = 'supervision') as supervision_count,
+        count(*) filter (where not is_tableware and sampling_kind = 'evaluation') as evaluation_count,
+        count(*) filter (where is_tableware) as tableware_count,
+        count(distinct category_code) filter (where not is_tableware and is_of_34) as category_count,
+        -- What names the city alone is of no division.
+        count(distinct nullif(division_code, '370100')) filter (where not is_tableware) as division_count,
+        count(distinct sampled_month) filter (where not is_tableware) as month_count
     from sample
-    left join {{ ref('product_category') }} as category
-        on sample.sample_domain = category.sample_domain and sample.category_code = category.category_code
-    group by
-        grouping sets (
-            (sample.sample_domain, sample.period_start_on),
-            (sample.sample_domain, sample.period_start_on, sample.division_code)
-        )
+    group by grouping sets ((period_start_on), (period_start_on, division_code))
 ),
 
-population as (
+delivered as (
     select
-        code as division_code,
-        base_year,
-        -- In persons, whatever the table's unit.
-        value * case when unit ~ '万' then 10000 else 1 end as residents
-    from {{ ref('fct_reference_weight') }}
-    where
-        weight_set = 'population'
-        and scheme = 'division'
-        and known_from_on <= {{ known_at() }}
-        and (known_before_on is null or known_before_on > {{ known_at() }})
+        year.period_start_on,
+        reference.code as division_code,
+        reference.base_year,
+        -- A unit that we do not know is no number of people.
+        case reference.unit when '万人' then 10000 when '人' then 1 end * reference.value as residents
+    from year
+    inner join {{ ref('fct_reference_weight') }} as reference
+        on
+            reference.weight_set = 'population'
+            and reference.scheme = 'division'
+            and reference.base_year <= extract(year from year.period_start_on)
+            and reference.known_from_on <= {{ known_at() }}
+            and (reference.known_before_on is null or reference.known_before_on > {{ known_at() }})
 ),
 
-whole as (
-    -- The city is all divisions of a base year.
+-- The city's own number, else the sum of its districts and counties where every one of them is delivered.
+summed as (
     select
-        null as division_code,
-        base_year,
-        sum(residents) as residents
-    from population
-    group by base_year
-    having count(*) = (
-        select count(*)
-        from {{ ref('dim_division') }}
-        where successor_code is null and kind in ('district', 'county')
-    )
+        delivered.period_start_on,
+        delivered.base_year,
+        coalesce(
+            sum(delivered.residents) filter (where delivered.division_code = '370100'),
+            case
+                when
+                    count(delivered.residents) filter (where division.kind in ('district', 'county'))
+                    = (
+                        select count(*)
+                        from {{ ref('dim_division') }} as member
+                        where member.kind in ('district', 'county') and member.valid_before_on is null
+                    )
+                    then sum(delivered.residents) filter (where division.kind in ('district', 'county'))
+            end
+        ) as residents
+    from delivered
+    inner join {{ ref('dim_division') }} as division
+        on delivered.division_code = division.division_code and division.valid_before_on is null
+    group by delivered.period_start_on, delivered.base_year
 ),
 
-placed as (
+resident as (
+    select distinct on (period_start_on, breakdown, division_code) *
+    from (
+        select
+            period_start_on,
+            'city' as breakdown,
+            null::text as division_code,
+            base_year,
+            residents
+        from summed
+        union all
+        select
+            period_start_on,
+            'division' as breakdown,
+            division_code,
+            base_year,
+            residents
+        from delivered
+        where division_code <> '370100'
+    ) as either
+    where residents > 0
+    order by period_start_on, breakdown, division_code, base_year desc
+),
+
+scope as (
     select
         counted.*,
+        resident.residents,
         resident.base_year,
-        resident.residents
+        1000 * counted.batch_count / resident.residents as batches_per_1000
     from counted
-    left join lateral (
-        select
-            known.base_year,
-            known.residents
-        from (
-            select * from population
-            union all
-            select * from whole
-        ) as known
-        where known.division_code is not distinct from counted.division_code
-            and known.base_year <= extract(year from counted.period_start_on)
-        order by known.base_year desc
-        limit 1
-    ) as resident on true
+    left join resident
+        on
+            counted.period_start_on = resident.period_start_on
+            and counted.breakdown = resident.breakdown
+            and counted.division_code is not distinct from resident.division_code
+),
+
+compared as (
+    select
+        scope.*,
+        norm.batches_per_1000_residents as norm,
+        lag(scope.period_start_on) over series = scope.period_start_on - interval '1 year' as follows,
+        lag(scope.batch_count) over series as batch_count_before,
+        lag(scope.category_count) over series as category_count_before
+    from scope
+    left join {{ ref('sampling_norm') }} as norm
+        on norm.sample_domain = 'food' and norm.valid_from_year <= extract(year from scope.period_start_on)
+    window series as (partition by scope.breakdown, scope.division_code order by scope.period_start_on)
 )
 
 select
-    placed.sample_domain::text as sample_domain,
-    placed.period_start_on::date as period_start_on,
-    (placed.period_start_on + interval '1 year - 1 day')::date as period_end_on,
-    coalesce(placed.division_code, '370100')::text as division_code,
-    (placed.division_code is null)::boolean as is_city,
+    year.period_start_on::date as period_start_on,
+    year.period_end_on::date as period_end_on,
+    year.period_label_zh::text as period_label_zh,
+    (year.period_end_on <= {{ as_of() }})::boolean as is_closed,
+    compared.breakdown::text as breakdown,
+    compared.division_code::text as division_code,
+    coalesce(division.label_zh, '济南市')::text as division_label_zh,
+    compared.batch_count::bigint as batch_count,
+    compared.supervision_count::bigint as supervision_count,
+    compared.evaluation_count::bigint as evaluation_count,
+    compared.tableware_count::bigint as tableware_count,
+    compared.residents::numeric as residents,
+    compared.base_year::integer as residents_base_year,
+    compared.batches_per_1000::numeric as batches_per_1000,
+    compared.norm::numeric as norm_batches_per_1000,
+    -- A year that runs still can only be ahead.
     case
-        when placed.division_code = '370100' then '市级/未分配'
-        else division.label_zh
-    end::text as division_label_zh,
-    placed.batch_count::bigint as batch_count,
-    (first_value(placed.batch_count) over by_year)::bigint as batch_count_before,
-    placed.category_count::integer as category_count,
-    (first_value(placed.category_count) over by_year)::integer as category_count_before,
-    (
-        select count(*)
-        from {{ ref('product_category') }} as category
-        where category.sample_domain = placed.sample_domain and category.is_main
-    )::integer as category_total,
-    case when placed.division_code is null then placed.division_count end::integer as division_count,
-    placed.month_count::integer as month_count,
-    (placed.batch_count / placed.month_count)::numeric as batches_per_month,
-    placed.residents::numeric as residents,
-    placed.base_year::integer as residents_base_year,
-    (1000 * placed.batch_count / placed.residents)::numeric as batches_per_1000_residents,
-    norm.norm_value::numeric as norm_value,
-    (1000 * placed.batch_count >= norm.norm_value * placed.residents)::boolean as meets_norm,
+        when compared.batches_per_1000 >= compared.norm then true
+        when year.period_end_on <= {{ as_of() }} then compared.batches_per_1000 >= compared.norm
+    end::boolean as is_norm_met,
+    compared.category_count::bigint as category_count,
+    compared.division_count::bigint as division_count,
+    compared.month_count::bigint as month_count,
+    (compared.batch_count::numeric / nullif(compared.month_count, 0))::numeric as batches_per_month,
+    case when compared.follows then compared.batch_count - compared.batch_count_before end::bigint
+        as batch_count_change,
+    case when compared.follows then compared.category_count - compared.category_count_before end::bigint
+        as category_count_change,
     {{ publication_id() }} as publication_id
-from placed
-left join {{ ref('dim_division') }} as division
-    on coalesce(placed.division_code, '370100') = division.division_code
-left join {{ ref('sampling_norm') }} as norm
-    on placed.sample_domain = norm.sample_domain and placed.division_code is null
-window by_year as (
-    partition by placed.sample_domain, placed.division_code order by placed.period_start_on
-    range between interval '1 year' preceding and interval '1 year' preceding
-)
+from compared
+inner join year on compared.period_start_on = year.period_start_on
+left join {{ ref('dim_division') }} as division on compared.division_code = division.division_code

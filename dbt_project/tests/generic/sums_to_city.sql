@@ -1,4 +1,4 @@
-{#- Units of each hierarchy and basis sum to their city, and the city of today to what is published without divisions. -#}
+{#- Units of each hierarchy and basis sum to their city; today's city is what is published without divisions. -#}
 {% test sums_to_city(model) %}
 with unit as (
     select measure_code, hierarchy, division_basis, period_type, period_start_on,
