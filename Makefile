@@ -44,8 +44,8 @@ test: venv ## Unit, DAG, dbt and pipeline tests, the whole way under the schedul
 	@$(VENV)/bin/python -m pytest --numprocesses 2 --dist loadfile tests/pipeline tests/dbt tests/dags tests/unit
 
 faults: venv ## Processes killed, loaders at once, held publications, naive errors switched on; all formulas on PostgreSQL 16
-	@$(VENV)/bin/python -m pytest tests/faults
-	@BAOTU_TEST_PG=16 $(VENV)/bin/python -m pytest tests/dbt tests/pipeline/test_truth.py
+	@$(VENV)/bin/python -m pytest --numprocesses 2 --dist loadfile tests/faults
+	@BAOTU_TEST_PG=16 $(VENV)/bin/python -m pytest --numprocesses 2 --dist loadfile tests/dbt tests/pipeline/test_truth.py
 
 containers: venv ## docker-compose.yml and Dockerfile: their services as plain processes, to a judged delivery
 	@$(VENV)/bin/python -m pytest tests/containers
