@@ -413,10 +413,10 @@ MUTANTS = [
     Mutant(
         21,
         "leaves 莱芜 out where it was a city of its own",
-        "models/staging/stg_enterprise_registry.sql",
-        "\"'(济南|莱芜)(?!",
-        "\"'(济南)(?!",
-        ("stg_enterprise_registry::enterprise_places",),
+        "seeds/division_name.csv",
+        "莱芜市,370100,371200,,false\n",
+        "",
+        ("stg_food_spot_checks::food_zones_are_units_of_their_own",),
     ),
     Mutant(
         22,
