@@ -116,7 +116,7 @@ def _changed(draw, kind, change, names, known, count, *, is_same) -> list[Party]
     for name in draw.sample(names, len(names)):
         written = change(draw, name)
         # What happens to be another enterprise's name is no miswriting of this one.
-        if written and naming.normalized(written) not in known | {p.written for p in made[-1:]}:
+        if written and naming.normalized(written) not in known - {name if is_same else ""}:
             made.append(Party(written, kind, name if is_same else None))
         if len(made) == count:
             break
@@ -127,55 +127,67 @@ def _changed(draw, kind, change, names, known, count, *, is_same) -> list[Party]
 
 _ALIKE = "(sound_l = sound_r or look_l = look_r)"
 _NEAR = "list_has_any(near_l, near_r)"
-_SAME_FRONT = "(starts_with(stem_l, core_r) or starts_with(stem_r, core_l))"
+_SAME_FRONT = "(core_r <> '' and starts_with(stem_l, core_r) or core_l <> '' and starts_with(stem_r, core_l))"
+_SAME = "(stem_l = stem_r or text_l = text_r)"
 
-COMPARISONS: dict[str, list[tuple[str, str]]] = {
-    # 字号 and trade together: they are not independent of each other.
-    "stem": [
-        # Where a place stood in brackets that one leaves out.
-        ("same text", "text_l = text_r and stem_l <> stem_r"),
-        ("same, long", "stem_l = stem_r and length(core_r) >= 3"),
-        ("same", "stem_l = stem_r and trade_r <> ''"),
-        ("same, bare", "stem_l = stem_r"),
-        (
-            "other trade",
-            "core_l = core_r and trade_l <> '' and trade_r <> ''"
-            " and not contains(trade_l, trade_r) and not contains(trade_r, trade_l)",
-        ),
-        # One character that sounds or looks like the right one; two or more are another 字号 as often as not.
-        ("alike behind", f"{_ALIKE} and {_NEAR} and {_SAME_FRONT}"),
-        ("alike, long", f"{_ALIKE} and {_NEAR} and length(core_r) >= 3"),
-        ("alike", f"{_ALIKE} and {_NEAR}"),
-        ("alike, several", _ALIKE),
-        ("less trade", "core_l = core_r and (contains(trade_l, trade_r) or contains(trade_r, trade_l))"),
-        ("edit behind", f"{_NEAR} and {_SAME_FRONT}"),
-        ("edit, long", f"{_NEAR} and length(core_r) >= 4"),
-        ("edit", f"{_NEAR} and length(core_r) = 3"),
-        ("edit, short", _NEAR),
-        ("edit elsewhere", "list_has_any(near_text_l, near_text_r)"),
-        ("other", "ELSE"),
-    ],
-    "place": [
-        ("unsaid", "province_l || city_l || district_l || province_r || city_r || district_r = ''"),
-        ("same", "province_l = province_r and city_l = city_r and district_l = district_r"),
-        ("same city", "city_l = city_r and city_l <> ''"),
-        ("misspelt", "list_has_any(near_town_l, near_town_r)"),
-        ("wider", "province_l = province_r and province_l <> ''"),
-        ("missing", "province_l || city_l || district_l = '' or province_r || city_r || district_r = ''"),
-        ("other", "ELSE"),
-    ],
-    "form": [
-        ("same", "form_l = form_r"),
-        ("unsaid", "form_l = '' or form_r = ''"),
-        ("other company", "form_l in ('limited', 'shares', 'company') and form_r in ('limited', 'shares', 'company')"),
-        ("other", "ELSE"),
-    ],
-    "branch": [
-        ("none", "branch_l = '' and branch_r = ''"),
-        ("same", "branch_l = branch_r"),
-        ("edit", "branch_l <> '' and branch_r <> ''"),
-        ("of the head", "ELSE"),
-    ],
+_PLACE = [
+    ("unsaid", "province_l || city_l || district_l || province_r || city_r || district_r = ''"),
+    ("same", "province_l = province_r and city_l = city_r and district_l = district_r"),
+    ("same city", "city_l = city_r and city_l <> ''"),
+    ("misspelt", "list_has_any(near_town_l, near_town_r)"),
+    ("wider", "province_l = province_r and province_l <> ''"),
+    ("missing", "province_l || city_l || district_l = '' or province_r || city_r || district_r = ''"),
+    ("other", "ELSE"),
+]
+
+#: By comparison: where it says nothing, and its levels. 字号 and trade are one, for they are not independent of each other.
+#: Nor is the place: a name is given once in a place, so another enterprise with the same one is elsewhere.
+COMPARISONS: dict[str, tuple[str, list[tuple[str, str]]]] = {
+    "stem": (
+        "stem_l is null or stem_r is null",
+        [
+            # Where a place stood in brackets that one leaves out.
+            ("same text", "text_l = text_r and stem_l <> stem_r"),
+            ("same, long", "stem_l = stem_r and length(core_r) >= 3"),
+            ("same", "stem_l = stem_r and core_r <> '' and trade_r <> ''"),
+            ("same, bare", "stem_l = stem_r"),
+            # One character that sounds or looks like the right one; two or more are another 字号 as often as not.
+            ("alike behind", f"{_ALIKE} and {_NEAR} and {_SAME_FRONT}"),
+            ("alike, long", f"{_ALIKE} and {_NEAR} and length(core_r) >= 3"),
+            ("alike", f"{_ALIKE} and {_NEAR}"),
+            ("alike, several", _ALIKE),
+            ("less trade", "core_l = core_r and core_r <> ''"),
+            ("edit behind", f"{_NEAR} and {_SAME_FRONT}"),
+            ("edit, long", f"{_NEAR} and length(core_r) >= 4"),
+            ("edit", f"{_NEAR} and length(core_r) = 3"),
+            ("edit, short", _NEAR),
+            ("swapped", "letters_l = letters_r"),
+            ("edit elsewhere", "list_has_any(near_text_l, near_text_r)"),
+            ("other", "ELSE"),
+        ],
+    ),
+    "place_of_same": (f"not {_SAME}", _PLACE),
+    "place_of_other": (_SAME, _PLACE),
+    "form": (
+        "form_l is null or form_r is null",
+        [
+            ("same", "form_l = form_r"),
+            ("unsaid", "form_l = '' or form_r = ''"),
+            ("other company", "form_l in ('limited', 'shares', 'company') and form_r in ('limited', 'shares', 'company')"),
+            ("other", "ELSE"),
+        ],
+    ),
+    "branch": (
+        "branch_l is null or branch_r is null",
+        [
+            ("none", "branch_l = '' and branch_r = ''"),
+            ("same", "branch_l = branch_r"),
+            ("alike", "branch_sound_l = branch_sound_r"),
+            ("hidden", "branch_l = ''"),
+            ("edit", "branch_r <> ''"),
+            ("of the head", "ELSE"),
+        ],
+    ),
 }
 
 
@@ -192,21 +204,20 @@ def settings(parameters: dict[str, list[tuple[float, float]]], prior: float) -> 
             {
                 "output_column_name": name,
                 "comparison_levels": [
-                    # Never so; splink asks for it.
-                    {"sql_condition": "stem_l is null or stem_r is null", "label_for_charts": "null", "is_null_level": True},
+                    {"sql_condition": silent, "label_for_charts": "silent", "is_null_level": True},
                     *(
                         {"sql_condition": condition, "label_for_charts": label, "m_probability": m, "u_probability": u}
                         for (label, condition), (m, u) in zip(levels, parameters[name], strict=True)
                     ),
                 ],
             }
-            for name, levels in COMPARISONS.items()
+            for name, (silent, levels) in COMPARISONS.items()
         ],
     }
 
 
 def untrained() -> Model:
-    flat = {name: [(1 / len(levels), 1 / len(levels))] * len(levels) for name, levels in COMPARISONS.items()}
+    flat = {name: [(1 / len(levels), 1 / len(levels))] * len(levels) for name, (_, levels) in COMPARISONS.items()}
     return Model(settings(flat, 0.01), 0.0, "untrained")
 
 
@@ -218,7 +229,7 @@ def vectors(model: Model, register: list[str], parties: list[str]) -> list[dict[
 
 
 #: Of pairs of two enterprises, these do not grow with the register: a name is given once in a place.
-_BOUNDED = ("same, long", "same", "same, bare", "other trade")
+_BOUNDED = ("same text", "same, long", "same", "same, bare")
 
 
 def train() -> None:
@@ -241,7 +252,7 @@ def train() -> None:
     share = IMPOSTED * len(names) / len(false)
     growth = REGISTER / len(names)
     parameters, expected = {}, 0.0
-    for name, levels in COMPARISONS.items():
+    for name, (_, levels) in COMPARISONS.items():
         m = Counter(_label(name, v) for v in matching)
         # Half a pair more in each level, for none is impossible.
         u = {label: 0.5 + sum(_label(name, v) == label for v in plain) for label, _ in levels}
@@ -250,13 +261,15 @@ def train() -> None:
             expected = sum(u.values()) / len(names) + IMPOSTED
         if name != "branch":
             for v in false:
-                u[_label(name, v)] += share
+                if (label := _label(name, v)) != "silent":
+                    u[label] += share
         else:
             # A branch is no other enterprise than its head; what it is told by is other branches of the same head.
             u |= {"edit": 0.5 + sum(_label(name, v) == "edit" for v in different), "of the head": len(plain) * branches,
                   "same": len(plain) * branches**2}  # fmt: skip
         parameters[name] = [
-            ((m[label] + 0.5) / (len(matching) + 0.5 * len(levels)), u[label] / sum(u.values())) for label, _ in levels
+            ((m[label] + 0.5) / (len(matching) - m["silent"] + 0.5 * len(levels)), u[label] / sum(u.values()))
+            for label, _ in levels
         ]
         click.echo(name)
         for (label, _), (pm, pu) in zip(levels, parameters[name], strict=True):
@@ -279,8 +292,9 @@ def _impostors(register: list[str]) -> list[tuple[Party, str]]:
 
 
 def _label(comparison: str, vector: dict[str, Any]) -> str:
-    levels = COMPARISONS[comparison]
-    return levels[len(levels) - 1 - vector[f"gamma_{comparison}"]][0]
+    level = vector[f"gamma_{comparison}"]
+    levels = COMPARISONS[comparison][1]
+    return "silent" if level < 0 else levels[len(levels) - 1 - level][0]
 
 
 # --- the figures ------------------------------------------------------------------------------------------------

@@ -54,11 +54,11 @@ _COLUMNS = pa.schema(
     + [
         (column, pa.string())
         for column in (
-            *("role", "province", "city", "district", "stem", "core", "trade", "form", "numbers", "branch", "branch_numbers", "division", "text"),
-            *("sound", "look", "core_sound"),
+            *("role", "province", "city", "district", "stem", "core", "trade", "form", "numbers", "branch", "branch_numbers", "division", "text", "digits"),
+            *("sound", "look", "letters", "branch_sound"),
         )
     ]
-    + [(column, pa.list_(pa.int32())) for column in ("near", "near_text", "near_town", "near_branch")]
+    + [(column, pa.list_(pa.int64())) for column in ("near", "near_text", "near_town", "near_branch")]
 )
 
 
@@ -361,7 +361,8 @@ class Matcher:
         self._db.execute(
             "create or replace table pair as select party.unique_id as party_uid, enterprise.unique_id as enterprise_uid"
             " from candidate inner join party on party.name_id = party_id"
-            " inner join enterprise on enterprise.name_id = enterprise_id where "
+            " inner join enterprise on enterprise.name_id = enterprise_id"
+            " cross join lateral (select list_has_any(party.near_text, enterprise.near_text) as is_near) as seen where "
             + " and ".join(f"({rule})" for rule in COMPATIBLE)
         )
         for side in ("party", "enterprise"):
@@ -423,10 +424,14 @@ COMPATIBLE = (
     "party.city = '' or enterprise.city = '' or party.city = enterprise.city",
     "party.province = '' or enterprise.province = '' or party.province = enterprise.province",
     "party.division = '' or enterprise.division = '' or party.division = enterprise.division",
-    "party.numbers = enterprise.numbers",
-    # A branch that the register does not have may be its head enterprise; the head is never one of its branches.
-    "party.branch = enterprise.branch or enterprise.branch = ''"
-    " or party.branch_numbers = enterprise.branch_numbers and list_has_any(party.near_branch, enterprise.near_branch)",
+    "party.numbers = enterprise.numbers or party.digits = enterprise.digits and is_near",
+    # 食品 is not 商贸, where both are words of trades.
+    "party.core <> enterprise.core or contains(party.trade, enterprise.trade) or contains(enterprise.trade, party.trade)",
+    # A branch that the register does not have may be its head enterprise; the head is never one of its branches. The
+    # third: a name so misspelt that it does not show a branch.
+    "party.branch = enterprise.branch or enterprise.branch = '' or party.branch = '' and is_near"
+    " or party.branch_numbers = enterprise.branch_numbers and (party.branch_sound = enterprise.branch_sound"
+    " or list_has_any(party.near_branch, enterprise.near_branch))",
 )
 
 
@@ -446,16 +451,18 @@ def _parts(unique_id: int, name_id: int, name: Name) -> dict[str, Any]:
         "branch": name.branch,
         "division": name.division,
         "text": name.text,
+        "digits": "".join(c for c in naming.numbers(name.text) if c.isdigit()),
         "branch_numbers": "".join(c for c in name.branch if c.isdigit()),
         "sound": naming.sound(name.stem),
         "look": naming.look(name.stem),
-        "core_sound": naming.sound(name.core),
+        "letters": "".join(sorted(name.stem)),
+        "branch_sound": naming.sound(name.branch),
         "near": naming.neighbours(name.stem),
         "near_text": naming.text_neighbours(name),
-        "near_town": naming.neighbours(name.city or name.district) if name.city or name.district else [],
+        "near_town": [key for place in (name.city, name.district) if place for key in naming.neighbours(place)],
         "near_branch": naming.neighbours(name.branch) if len(name.branch) > 4 else [],
     }
 
 
 def _duckdb_type(kind: pa.DataType) -> str:
-    return "integer[]" if pa.types.is_list(kind) else "varchar" if pa.types.is_string(kind) else "integer"
+    return "bigint[]" if pa.types.is_list(kind) else "varchar" if pa.types.is_string(kind) else "integer"

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from zlib import crc32
+from zlib import adler32, crc32
 
 _LISTS = json.loads(Path(__file__).with_suffix(".json").read_text(encoding="utf-8"))
 
@@ -126,7 +126,7 @@ class Name:
     @property
     def division(self) -> str:
         """The district or county where it is one of ours: of those two differ for certain."""
-        return self.district if self.city == "济南" else ""
+        return self.district if self.city == "济南" and self.district in _LISTS["districts"] else ""
 
     @property
     def place(self) -> str:
@@ -188,7 +188,9 @@ def _parse(role: str, text: str) -> Name | None:
     if len(stem) < 2:
         return None
     core, trade = _core(stem)
-    return Name(role, province, city, district, stem, core, trade, form, _numbers(stem), _branch_key(branch), plain)
+    if core in _TRADES:
+        core, trade = "", stem  # 济南市建筑工程公司 has no 字号
+    return Name(role, province, city, district, stem, core, trade, form, numbers(stem), _branch_key(branch), plain)
 
 
 def _without_brackets(text: str) -> tuple[str, str]:
@@ -354,7 +356,7 @@ def _core(stem: str) -> tuple[str, str]:
             return stem[:end], stem[end:]
 
 
-def _numbers(text: str) -> str:
+def numbers(text: str) -> str:
     """Numbers as digits, in their order: 第一 and 1 are one, 一厂 and 二厂 are not."""
     return " ".join(_as_digits(number) for number in _NUMBER.findall(text))
 
@@ -391,7 +393,7 @@ def _once(text: str) -> str:
 
 def neighbours(text: str) -> list[int]:
     """Digests of a text and of what is left when one character goes: two texts share one where an edit parts them."""
-    return [_digest(text), *(_digest(text[:i] + text[i + 1 :]) for i in range(len(text)))]
+    return [_evidence(text), *(_evidence(text[:i] + text[i + 1 :]) for i in range(len(text)))]
 
 
 def block_keys(name: Name) -> list[int]:
@@ -402,11 +404,12 @@ def block_keys(name: Name) -> list[int]:
 def _block_keys(name: Name) -> Iterator[str]:
     stem = name.stem
     yield "P" + sound(stem)
+    yield "T" + "".join(sorted(stem))
     if (looks := look(stem)) != stem or any(ord(c) in _LOOK for c in stem):
         yield "L" + looks
     # One character wrong in two is another 字号, unless it sounds or looks alike: no candidate.
     first = 0 if len(name.core) >= 3 else len(name.core)
-    if len(stem) >= 4:
+    if len(stem) >= 4 and name.core:
         yield "D" + stem
         for i in range(first, len(stem)):
             yield "D" + stem[:i] + stem[i + 1 :]
@@ -415,7 +418,7 @@ def _block_keys(name: Name) -> Iterator[str]:
 
 def text_neighbours(name: Name) -> list[int]:
     """As `neighbours`, of the whole name without brackets: an edit that hides place or form leaves these."""
-    return [_digest(text) for text in _edited(name)]
+    return [_evidence(text) for text in _edited(name)]
 
 
 def _edited(name: Name) -> Iterator[str]:
@@ -430,3 +433,9 @@ def _edited(name: Name) -> Iterator[str]:
 def _digest(text: str) -> int:
     """32 bits: two texts that share one by chance are compared once too often, no more."""
     return crc32(text.encode()) - 0x80000000
+
+
+def _evidence(text: str) -> int:
+    """64 bits, for what must not be so by chance: it may have been chance that two names are compared at all."""
+    data = text.encode()
+    return (crc32(data) - 0x80000000 << 32) | adler32(data)
