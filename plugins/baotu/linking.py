@@ -54,7 +54,22 @@ _COLUMNS = pa.schema(
     + [
         (column, pa.string())
         for column in (
-            *("role", "province", "city", "district", "stem", "core", "trade", "form", "numbers", "branch", "branch_numbers", "division", "text", "digits"),
+            *(
+                "role",
+                "province",
+                "city",
+                "district",
+                "stem",
+                "core",
+                "trade",
+                "form",
+                "numbers",
+                "branch",
+                "branch_numbers",
+                "division",
+                "text",
+                "digits",
+            ),
             *("sound", "look", "letters", "branch_sound"),
         )
     ]
@@ -168,9 +183,7 @@ def _new_names(
             yield row[0]
 
 
-def _known_names(
-    connection: psycopg.Connection, side: str, version: str, path: Path, matcher: "Matcher"
-) -> None:
+def _known_names(connection: psycopg.Connection, side: str, version: str, path: Path, matcher: "Matcher") -> None:
     query = sql.SQL(
         "copy (select name_key, array_to_string(block_keys, ' ') from ops.linked_name where model_version = {}"
         " and side = {} and block_keys <> '{{}}') to stdout (format csv)"
@@ -376,7 +389,10 @@ class Matcher:
             " 'compared_enterprise' || '-__-' || enterprise_uid as join_key_r from pair"
         )
         api = DuckDBAPI(self._db)
-        tables = [api.register(f"compared_{side}", dataset_display_name=f"compared_{side}") for side in ("enterprise", "party")]
+        tables = [
+            api.register(f"compared_{side}", dataset_display_name=f"compared_{side}")
+            for side in ("enterprise", "party")
+        ]
         linker = Linker(tables, self._model.settings, log_level=None)
         linker.table_management.register_blocked_pairs_for_predict(api.register("blocked"))
         predicted = linker.inference.predict(threshold_match_probability=floor, warning_mode="never")
