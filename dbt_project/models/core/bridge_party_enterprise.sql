@@ -1,5 +1,6 @@
 {{ config(materialized='table', indexes=[{'columns': ['party_id'], 'unique': true}]) }}
-{#- Stands in until parties are linked: the code decides, nothing else. -#}
+{#- Stands in until parties are linked by more: the code decides, without one a name, present or former, that only one
+    enterprise ever bore. -#}
 
 with party as (
     select distinct
@@ -10,22 +11,37 @@ with party as (
     where party_id is not null
 ),
 
-registered as (
-    select distinct on (identifier)
-        identifier,
-        enterprise_id
-    from {{ ref('dim_enterprise') }}
-    where identifier in (select uscc from party)
-    order by identifier, valid_from_on
+by_code as (
+    select distinct
+        party.party_id,
+        registered.enterprise_id
+    from party
+    inner join {{ ref('dim_enterprise') }} as registered on party.uscc = registered.identifier
+),
+
+by_name as (
+    select
+        party.party_id,
+        min(registered.enterprise_id::text)::uuid as enterprise_id
+    from party
+    inner join {{ ref('dim_enterprise') }} as registered on party.name_key = registered.normalized_name
+    where party.uscc is null
+    group by party.party_id
+    having count(distinct registered.enterprise_id) = 1
 )
 
 select
     party.party_id,
     party.name_key,
     party.uscc,
-    registered.enterprise_id,
-    case when registered.enterprise_id is not null then 'linked' else 'unlinked' end as link_status,
-    case when registered.enterprise_id is not null then 'uscc' end as link_rule,
+    coalesce(by_code.enterprise_id, by_name.enterprise_id) as enterprise_id,
+    case when coalesce(by_code.enterprise_id, by_name.enterprise_id) is not null then 'linked' else 'unlinked' end
+        as link_status,
+    case
+        when by_code.enterprise_id is not null then 'uscc'
+        when by_name.enterprise_id is not null then 'name'
+    end as link_rule,
     null::numeric as score
 from party
-left join registered on party.uscc = registered.identifier
+left join by_code on party.party_id = by_code.party_id
+left join by_name on party.party_id = by_name.party_id
