@@ -75,23 +75,53 @@ holder_of_name as (
     from named
     group by brand_key
     having count(distinct holder_id) = 1
+),
+
+resolved as (
+    select
+        record.*,
+        coalesce(held.holder_id, holder_of_name.holder_id) as holder_id,
+        held.enterprise_id,
+        coalesce(held.link_status, 'unmatchable') as link_status,
+        coalesce(case when record.is_brand_imputed then named_of_holder.brand_key end, record.brand_key)
+            as brand_uid_key
+    from {{ ref('fct_brand_record') }} as record
+    left join held on record.party_id = held.party_id
+    left join named_of_holder on held.holder_id = named_of_holder.holder_id
+    left join holder_of_name on record.party_id is null and record.brand_key = holder_of_name.brand_key
+),
+
+-- Brands by name, for finding the one that a record says it belongs to: its holder's own first.
+borne as (
+    select distinct
+        brand_uid_key,
+        holder_id
+    from resolved
+    where brand_uid_key is not null and holder_id is not null
+),
+
+only_borne as (
+    select
+        brand_uid_key,
+        min(holder_id::text)::uuid as holder_id
+    from borne
+    group by brand_uid_key
+    having count(*) = 1
 )
 
 select
-    record.*,
-    coalesce(held.holder_id, holder_of_name.holder_id) as holder_id,
-    held.enterprise_id,
-    coalesce(held.link_status, 'unmatchable') as link_status,
-    coalesce(case when record.is_brand_imputed then named_of_holder.brand_key end, record.brand_key) as brand_uid_key,
+    resolved.*,
     case
-        when record.brand_key is not null
-            then {{ hash_id([
-                "'brand'",
-                'coalesce(case when record.is_brand_imputed then named_of_holder.brand_key end, record.brand_key)',
-                'coalesce(held.holder_id, holder_of_name.holder_id)',
-            ]) }}
-    end as brand_uid
-from {{ ref('fct_brand_record') }} as record
-left join held on record.party_id = held.party_id
-left join named_of_holder on held.holder_id = named_of_holder.holder_id
-left join holder_of_name on record.party_id is null and record.brand_key = holder_of_name.brand_key
+        when resolved.brand_uid_key is not null
+            then {{ hash_id(["'brand'", 'resolved.brand_uid_key', 'resolved.holder_id']) }}
+    end as brand_uid,
+    case
+        when own_parent.brand_uid_key is not null
+            then {{ hash_id(["'brand'", 'own_parent.brand_uid_key', 'own_parent.holder_id']) }}
+        when only_parent.brand_uid_key is not null
+            then {{ hash_id(["'brand'", 'only_parent.brand_uid_key', 'only_parent.holder_id']) }}
+    end as parent_uid
+from resolved
+left join borne as own_parent
+    on resolved.parent_brand_key = own_parent.brand_uid_key and resolved.holder_id = own_parent.holder_id
+left join only_borne as only_parent on resolved.parent_brand_key = only_parent.brand_uid_key

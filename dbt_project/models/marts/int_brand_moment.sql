@@ -49,14 +49,14 @@ listed as (
 first_date as (
     select
         known_at_on,
-        case brand_group when 'service' then 'BRANDS_SERVICE' else 'BRANDS_PRODUCT' end as measure_code,
+        'BRANDS_' || upper(brand_group) as measure_code,
         min(counts_from_on) as on_date
     from listed
     group by known_at_on, brand_group
     union all
     select
         listed.known_at_on,
-        case listed.brand_group when 'service' then 'BRAND_VALUE_SERVICE' else 'BRAND_VALUE_PRODUCT' end as measure_code,
+        'BRAND_VALUE_' || upper(listed.brand_group) as measure_code,
         min(greatest(listed.counts_from_on, known.counts_from_on)) as on_date
     from listed
     inner join known

@@ -65,7 +65,8 @@ select
     brand_uid,
     list_year,
     min(enterprise_id::text)::uuid as enterprise_id,
-    case count(*) filter (where not has_ended) when 0 then 'withdrawn' when 1 then 'listed' else 'in_both' end as standing,
+    case count(*) filter (where not has_ended) when 0 then 'withdrawn' when 1 then 'listed' else 'in_both' end
+        as standing,
     case when count(*) filter (where not has_ended) = 1 then min(brand_group) filter (where not has_ended) end
         as brand_group
 from annex

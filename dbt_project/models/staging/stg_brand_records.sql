@@ -147,7 +147,11 @@ named_level as (
 ),
 
 award_pattern as (
-    select pattern, award_level, priority from {{ ref('quality_award_pattern') }}
+    select
+        pattern,
+        award_level,
+        priority
+    from {{ ref('quality_award_pattern') }}
 ),
 
 worded as (
@@ -299,12 +303,15 @@ select
     file_row,
     origin_id,
     issued_on,
-    {#- An entry of a list is its year's and its level's; an exit is a record of its own, or it would replace the years before it. A
-        valuation is one day's by one valuer. Certificate and base are one each, whatever their status becomes. #}
+    {#- An entry of a list is its year's and its level's; an exit is a record of its own, or it would replace the years
+        before it. A valuation is one day's by one valuer, an award one year's. Certificate and base are one each,
+        whatever their status becomes. #}
     case
         when record_kind_code = 'cultivation' and brand_key is not null
-            then {{ hash_id(["concat_ws('/', record_kind_code, nullif(level_code, 'provincial'))", 'brand_key', 'holder_key',
-                'brand_class_code', 'list_year_number', "coalesce(status_code = 'withdrawn', false)"]) }}
+            then {{ hash_id([
+                "concat_ws('/', record_kind_code, nullif(level_code, 'provincial'))", 'brand_key', 'holder_key',
+                'brand_class_code', 'list_year_number', "coalesce(status_code = 'withdrawn', false)",
+            ]) }}
         when record_kind_code = 'valuation' and brand_key is not null
             then {{ hash_id(['record_kind_code', 'brand_key', 'holder_key', 'stats.normalize_name(valuer_text)',
                 "case when valued_on_basis = 'delivery' then list_year_number::text else valued_date::text end"]) }}
@@ -316,7 +323,9 @@ select
         when record_kind_code = 'quality_base' and base_name is not null
             then {{ hash_id(['record_kind_code', 'stats.normalize_name(base_name)']) }}
         when record_kind_code = 'quality_award' and coalesce(payee_person, holder_key) is not null
-            then {{ hash_id(['record_kind_code', 'award_level', 'coalesce(payee_person, holder_key)', 'list_year_number']) }}
+            then {{ hash_id([
+                'record_kind_code', 'award_level', 'coalesce(payee_person, holder_key)', 'list_year_number',
+            ]) }}
         else {{ hash_id(["'row'", 'origin_id', 'row_no']) }}
     end as brand_record_id,
     record_kind_text,
