@@ -29,7 +29,7 @@ known_annex as (
         on {{ is_known('record', 'moment.known_at_on') }} and record.counts_from_on <= moment.on_date
     inner join annex on record.brand_group = annex.name
     where
-        {{ is_listing('record') }}
+        {{ is_provincial_listing('record') }}
         and record.list_year >= (select extract(year from min(plan_start_on)) from {{ ref('dim_indicator') }})
 ),
 
@@ -50,6 +50,7 @@ part as (
             annex.on_date = standing.on_date
             and annex.known_at_on = standing.known_at_on
             and annex.name = standing.brand_group
+            and standing.level_code = 'provincial'
     union all
     select
         on_date,

@@ -22,7 +22,7 @@ known as (
         record.brand_uid,
         record.brand_group,
         greatest(record.counts_from_on, plan.plan_start_on) as counts_from_on,
-        {{ is_listing('record') }} as is_listing,
+        {{ is_provincial_listing('record') }} as is_listing,
         {{ is_valuation('record') }} as is_valuation
     from knowledge
     cross join plan

@@ -1,5 +1,5 @@
 {{ config(materialized='ephemeral', contract={'enforced': false}) }}
-{#- How each brand stands on the provincial lists at a moment. The latest year that lists it decides its class. An exit
+{#- How each brand stands on the lists of a level at a moment. The latest year that lists it decides its class. An exit
     of a later year ends the entry, one of the same year that of its own annex: who moves leaves one and enters the
     other. Left in two annexes of one year it is for people to say; who is not named again has not left. -#}
 
@@ -20,6 +20,7 @@ entry as (
         moment.on_date,
         moment.known_at_on,
         record.brand_uid,
+        record.level_code,
         record.brand_group,
         record.list_year,
         record.counts_from_on,
@@ -40,14 +41,15 @@ latest as (
         max(counts_from_on) filter (where is_exit) over (brand_annex) as annex_exit_on
     from entry
     window
-        brand as (partition by on_date, known_at_on, brand_uid),
-        brand_annex as (partition by on_date, known_at_on, brand_uid, brand_group, list_year)
+        brand as (partition by on_date, known_at_on, level_code, brand_uid),
+        brand_annex as (partition by on_date, known_at_on, level_code, brand_uid, brand_group, list_year)
 ),
 
 annex as (
     select
         on_date,
         known_at_on,
+        level_code,
         brand_uid,
         brand_group,
         list_year,
@@ -56,12 +58,14 @@ annex as (
         min(enterprise_id::text)::uuid as enterprise_id
     from latest
     where not is_exit and list_year = last_listed_year
-    group by on_date, known_at_on, brand_uid, brand_group, list_year, last_exit_year, annex_exit_on
+    group by
+        on_date, known_at_on, level_code, brand_uid, brand_group, list_year, last_exit_year, annex_exit_on
 )
 
 select
     on_date,
     known_at_on,
+    level_code,
     brand_uid,
     list_year,
     min(enterprise_id::text)::uuid as enterprise_id,
@@ -70,4 +74,4 @@ select
     case when count(*) filter (where not has_ended) = 1 then min(brand_group) filter (where not has_ended) end
         as brand_group
 from annex
-group by on_date, known_at_on, brand_uid, list_year
+group by on_date, known_at_on, level_code, brand_uid, list_year

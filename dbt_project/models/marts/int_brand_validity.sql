@@ -38,7 +38,7 @@ select
     stated.known_from_on as status_from_on,
     coalesce(known.on_date < known.valid_before_on, true)
     and (
-        coalesce(stated.status_code, 'valid') not in ('suspended', 'revoked', 'cancelled', 'expired', 'withdrawn')
+        not coalesce({{ has_ended('stated.status_code') }}, false)
         -- An expiry is told by its date.
         or (
             stated.status_code = 'expired'

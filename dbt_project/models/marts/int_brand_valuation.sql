@@ -25,6 +25,7 @@ listed as (
     from {{ ref('int_brand_standing') }} as standing
     inner join {{ ref('brand_value_rule') }} as rule on standing.brand_group = rule.brand_group
     inner join moment on standing.on_date = moment.on_date and standing.known_at_on = moment.known_at_on
+    where standing.level_code = 'provincial'
 ),
 
 valued as (
