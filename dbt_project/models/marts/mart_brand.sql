@@ -24,7 +24,8 @@ brand as (
         brand_uid,
         (array_agg(brand_name order by is_brand_imputed, known_from_on desc, row_no))[1] as brand_name,
         bool_and(is_brand_imputed) as is_brand_imputed,
-        (array_agg(party_name order by known_from_on desc, row_no) filter (where party_name is not null))[1] as holder_name,
+        (array_agg(party_name order by known_from_on desc, row_no) filter (where party_name is not null))[1]
+            as holder_name,
         min(holder_id::text)::uuid as holder_id,
         min(enterprise_id::text)::uuid as enterprise_id,
         (array_agg(link_status order by link_status = 'linked' desc))[1] as link_status,
@@ -124,7 +125,8 @@ certificate as (
         max(validity.valid_before_on) filter (where validity.is_valid) as valid_before_on,
         (array_agg(validity.certificate_no order by validity.is_valid desc, validity.counts_from_on desc))[1]
             as certificate_no,
-        (array_agg(validity.status_code order by validity.is_valid desc, validity.counts_from_on desc))[1] as status_code
+        (array_agg(validity.status_code order by validity.is_valid desc, validity.counts_from_on desc))[1]
+            as status_code
     from {{ ref('int_brand_validity') }} as validity
     inner join today on validity.on_date = today.on_date
     where validity.known_at_on = {{ known_at() }} and validity.record_kind = 'certificate'

@@ -102,7 +102,8 @@ select
     scheme.brand_count::bigint as brand_count,
     coalesce(below.covered_count, 0)::bigint as covered_count,
     listed.listed_count::bigint as listed_count,
-    (100.0 * (scheme.brand_count + coalesce(below.covered_count, 0)) / listed.listed_count)::numeric as valued_share_pct,
+    (100.0 * (scheme.brand_count + coalesce(below.covered_count, 0)) / listed.listed_count)::numeric
+        as valued_share_pct,
     (100 * scheme.top5_value / scheme.value)::numeric as top5_share_pct,
     scheme.oldest_valued_on::date as oldest_valued_on,
     scheme.latest_valued_on::date as latest_valued_on,
@@ -114,8 +115,8 @@ select
     (100 * (alike.value / alike.value_before - 1))::numeric as alike_change_pct,
     case
         when scheme.is_headline and headline_before.valuer_key is not null
-            then (scheme.valuer_key, scheme.method_version)
-                is distinct from (headline_before.valuer_key, headline_before.method_version)
+            then scheme.valuer_key <> headline_before.valuer_key
+                or scheme.method_version <> headline_before.method_version
     end::boolean as is_break_in_series,
     {{ publication_id() }} as publication_id
 from point

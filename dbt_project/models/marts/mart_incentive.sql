@@ -85,7 +85,8 @@ reasoned as (
             when payee_id is null then 'payee_unknown'
             when status_code in ('renewed', 'continued') or same_earlier_count > 0 then 'renewal'
             when earlier_count > 0 then 'further_award'
-            when awarded_on < rule_from_on or awarded_on >= rule_before_on then 'before_plan'
+            when awarded_on < rule_from_on then 'before_plan'
+            when awarded_on >= rule_before_on then 'after_plan'
             else 'first_award'
         end as reason_code
     from ordered

@@ -1,5 +1,5 @@
-{#- Indicator by unit, role and year, with shares and divisions' targets where they are known. The flags are tested: where
-    shares are given they are the whole, where divisions have targets these reach the city's. -#}
+{#- Indicator by unit, role and year, with shares and divisions' targets where they are known. The flags are tested:
+    where shares are given they are the whole, where divisions have targets these reach the city's. -#}
 
 with plan as (
     select
@@ -13,8 +13,8 @@ with plan as (
         deadline_on,
         plan_start_on,
         lead_unit_zh
-    from {{ ref('dim_indicator') }}
-    where {{ definition_in_force('dim_indicator', known_at()) }}
+    from {{ ref('dim_indicator') }} as definition
+    where {{ definition_in_force('definition', known_at()) }}
 ),
 
 stated as (
@@ -80,8 +80,9 @@ select
     (summed.share_sum_pct = 100)::boolean as is_share_whole,
     summed.division_target_sum::numeric as division_target_sum,
     -- Counts and sums add up over divisions; rates, scores and ranks do not.
-    case when {{ is_of_a_date('summed.target_kind') }} then summed.division_target_sum >= summed.city_target end::boolean
-        as is_target_covered,
+    case
+        when {{ is_of_a_date('summed.target_kind') }} then summed.division_target_sum >= summed.city_target
+    end::boolean as is_target_covered,
     (summed.lead_count = 1)::boolean as has_one_lead,
     case when summed.role = 'lead' then summed.unit_zh = summed.lead_unit_zh end::boolean as is_lead_of_definition,
     summed.basis::text as basis,
