@@ -10,7 +10,6 @@ with award as (
         rule.valid_before_on as rule_before_on,
         record.brand_record_id,
         record.counts_from_on as awarded_on,
-        record.status_code,
         record.award_level,
         case rule.payee_kind
             when 'person' then md5(record.payee_person)::uuid
@@ -30,15 +29,8 @@ with award as (
         record.file_row,
         record.document,
         record.known_from_on,
-        -- A document that finds it ended proves no award; one before it may.
-        (
-            select coalesce(bool_or(not coalesce({{ has_ended('version.status_code') }}, false)), false)
-            from {{ ref('brand_record') }} as version
-            where
-                version.brand_record_id = record.brand_record_id
-                and not version.is_quarantined
-                and version.known_from_on <= {{ known_at() }}
-        ) as was_valid,
+        told.first_status,
+        told.was_valid,
         {{ has_ended('record.status_code') }} as has_ended
     from {{ ref('brand_record') }} as record
     inner join {{ ref('incentive_rule') }} as rule
@@ -48,6 +40,20 @@ with award as (
                 when 'nomination' then case when record.payee_person is null then 'organisation' else 'person' end
                 else record.award_level
             end is not distinct from rule.award_level
+    cross join lateral (
+        -- A document that finds it revoked proves no award, one before it may; what has expired was in force. A renewal
+        -- of what an earlier document awards takes nothing back.
+        select
+            (array_agg(version.status_code order by version.known_from_on, version.origin_id))[1] as first_status,
+            bool_or(
+                version.status_code = 'expired' or not coalesce({{ has_ended('version.status_code') }}, false)
+            ) as was_valid
+        from {{ ref('brand_record') }} as version
+        where
+            version.brand_record_id = record.brand_record_id
+            and not version.is_quarantined
+            and version.known_from_on <= {{ known_at() }}
+    ) as told
     where
         {{ is_known('record', known_at()) }}
         and record.counts_from_on <= {{ as_of() }}
@@ -83,7 +89,7 @@ reasoned as (
             when is_nomination then 'nomination'
             when not was_valid then 'never_valid'
             when payee_id is null then 'payee_unknown'
-            when status_code in ('renewed', 'continued') or same_earlier_count > 0 then 'renewal'
+            when first_status in ('renewed', 'continued') or same_earlier_count > 0 then 'renewal'
             when earlier_count > 0 then 'further_award'
             when awarded_on < rule_from_on then 'before_plan'
             when awarded_on >= rule_before_on then 'after_plan'
