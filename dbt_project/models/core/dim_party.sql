@@ -3,18 +3,20 @@
 {#- Everybody whom a delivery names, as it is written: each name with each code. -#}
 
 with named as (
-    {% for role, party, name, code in [
-        ('producer', 'producer_party_id', 'producer_name', 'producer_uscc'),
-        ('sampled', 'sampled_party_id', 'sampled_name', 'sampled_uscc'),
+    {% for role, fact, party, name, code, day in [
+        ('producer', 'fct_sample', 'producer_party_id', 'producer_name', 'producer_uscc', 'sampled_on'),
+        ('sampled', 'fct_sample', 'sampled_party_id', 'sampled_name', 'sampled_uscc', 'sampled_on'),
+        ('titled', 'fct_enterprise_title', 'party_id', 'enterprise_name', 'uscc', 'recognised_on'),
+        ('brand_holder', 'fct_brand_record', 'party_id', 'party_name', 'holder_uscc', 'counts_from_on'),
     ] -%}
     select
         {{ party }} as party_id,
         '{{ role }}' as role,
         min({{ name }}) as party_name,
         min({{ code }}) as code,
-        min(sampled_on) as first_seen_on,
-        max(sampled_on) as last_seen_on
-    from {{ ref('fct_sample') }}
+        min({{ day }}) as first_seen_on,
+        max({{ day }}) as last_seen_on
+    from {{ ref(fact) }}
     where {{ party }} is not null
     group by {{ party }}
     {{ "union all" if not loop.last }}
