@@ -47,12 +47,14 @@ def counted(city: City) -> list[dict[str, Any]]:
         ])
         # fmt: on
         assert done.success, done.exception
-    return city.rows(done.result.results[0].node.compiled_code.replace("%", "%%") if False else done.result.results[0].node.compiled_code)
+    return city.rows(
+        done.result.results[0].node.compiled_code.replace("%", "%%")
+        if False
+        else done.result.results[0].node.compiled_code
+    )
 
 
-def test_indicators_at_every_end_of_month_as_known_then_and_now(
-    city: City, counted: list[dict[str, Any]]
-) -> None:
+def test_indicators_at_every_end_of_month_as_known_then_and_now(city: City, counted: list[dict[str, Any]]) -> None:
     found: dict[str, dict[tuple[str, str], Decimal]] = {"as_known_then": {}, "as_known_now": {}}
     for row in counted:
         key = (row["measure_code"], str(row["value_on"]))
