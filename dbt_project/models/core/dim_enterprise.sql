@@ -3,7 +3,6 @@
     indexes=[
         {'columns': ['enterprise_id', 'valid_from_on'], 'unique': true},
         {'columns': ['identifier']},
-        {'columns': ['normalized_name']},
     ],
 ) }}
 
