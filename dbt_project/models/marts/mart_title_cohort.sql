@@ -1,8 +1,8 @@
 {%- do uses(['cohort_forecast', 'normal_cdf', 'normal_quantile']) %}
 {#- High-tech certificates at the deadline, by cohorts (domain 6.1, 14): who stays; who is due before it, to lapse or
     lapsed this year and not back, times the share that came back in years before; and who comes new, as many as then.
-    A year before is looked at from the same day on, so that what the batch of the fourth quarter brings is before or
-    behind it alike. A row for each month's end as known then, and for today. -#}
+    A year before is looked at from the same day on, as it was known then, so that what the batch of the fourth quarter
+    brings is before or behind it alike, published or not. A row for each month's end as known then, and for today. -#}
 
 with point as (
     select distinct
@@ -46,7 +46,8 @@ span as (
         point.measure_code,
         past.kind,
         past.from_on,
-        past.until_on
+        past.until_on,
+        past.known_from_on
     from point
     inner join begun
         on
@@ -57,12 +58,18 @@ span as (
         select
             'ahead' as kind,
             point.value_on as from_on,
-            point.deadline_on as until_on
+            point.deadline_on as until_on,
+            point.known_at_on as known_from_on
         union all
         select
             back.kind,
             back.from_on,
-            make_date(year, 12, 31) as until_on
+            make_date(year, 12, 31) as until_on,
+            -- What is known as long after the day as now; a list of January still shows how its year began.
+            least(
+                point.known_at_on,
+                greatest(back.from_on + (point.known_at_on - point.value_on), make_date(year, 1, 31))
+            ) as known_from_on
         from generate_series(
             extract(year from begun.first_known_on)::integer, extract(year from point.value_on)::integer - 1
         ) as year
@@ -74,7 +81,6 @@ span as (
                 ),
                 ('whole', make_date(year - 1, 12, 31))
         ) as back (kind, from_on)
-        -- A list of January still shows how its year began.
         where greatest(back.from_on, make_date(year, 1, 31)) >= begun.first_known_on
     ) as past
 ),
@@ -90,26 +96,30 @@ holder as (
         span.until_on,
         title.holder_id,
         coalesce(bool_or(
-            {{ title_is_here('title', 'span.from_on') }} and {{ title_is_valid('title', 'span.from_on') }}
+            {{ title_is_known('title', 'span.known_from_on') }}
+            and {{ title_is_here('title', 'span.from_on') }} and {{ title_is_valid('title', 'span.from_on') }}
         ), false) as is_held,
         coalesce(bool_or(
-            {{ title_is_here('title', 'span.from_on') }} and {{ title_is_valid('title', 'span.from_on') }}
+            {{ title_is_known('title', 'span.known_from_on') }}
+            and {{ title_is_here('title', 'span.from_on') }} and {{ title_is_valid('title', 'span.from_on') }}
             and (title.valid_before_on is null or title.valid_before_on > span.until_on)
         ), false) as is_staying,
         -- Lapsed this year; what was revoked does not come back.
         coalesce(bool_or(
-            {{ title_is_here('title', 'span.from_on') }}
+            {{ title_is_known('title', 'span.known_from_on') }}
+            and {{ title_is_here('title', 'span.from_on') }}
             and title.withdrawn_on is null
             and title.valid_before_on > date_trunc('year', span.from_on + 1)::date
             and title.valid_before_on <= span.from_on
         ), false) as is_lapsed,
         coalesce(bool_or(
-            {{ title_is_here('title', 'span.until_on') }} and {{ title_is_valid('title', 'span.until_on') }}
+            {{ title_is_known('title', 'span.known_at_on') }}
+            and {{ title_is_here('title', 'span.until_on') }} and {{ title_is_valid('title', 'span.until_on') }}
         ), false) as is_held_after
     from span
     inner join {{ ref('title_measure') }} as measure on span.measure_code = measure.measure_code
     inner join {{ ref('title_validity') }} as title
-        on measure.family = title.family and {{ title_is_known('title', 'span.known_at_on') }}
+        on measure.family = title.family and title.known_from_on <= span.known_at_on
     group by
         span.as_of_on, span.known_at_on, span.is_current, span.measure_code, span.kind, span.from_on, span.until_on,
         title.holder_id
