@@ -1,4 +1,4 @@
-{{ config(materialized='table', indexes=[{'columns': ['brand_uid']}]) }}
+{{ config(materialized='table', indexes=[{'columns': ['brand_uid']}, {'columns': ['brand_record_id']}]) }}
 {#- Which records are of one brand, and who holds it. A brand is a name in one hand: the enterprise that its holder is
     linked to; of holders that are linked to none, those of one code, or of one name that only one code bears, are one.
     A record without a holder is of the only brand of that name; one without a brand, of the only brand that its holder

@@ -102,7 +102,8 @@ def _brand(number: int, **own: Cell) -> dict[str, Cell]:
         "brand_name": f"{WORDS_1[number % 12]}{WORDS_2[number // 12 % 10]}示例牌{number + 1}",
         "holder_name": company.name,
         "holder_uscc": company.code,
-        "division": DIVISIONS[number % len(DIVISIONS)][1],
+        # A 市中区 is in other cities too.
+        "division": f"济南市{DIVISIONS[number % len(DIVISIONS)][1]}",
         "remark": NOTE,
     } | own
 
@@ -117,7 +118,7 @@ _BACK = {2022: {5}}
 #: Brand → year from which on another annex lists it; the second also leaves the first one.
 _RECLASSED, _MOVED = {7: (2021, "制造业")}, {14: (2021, "服务业")}
 #: In both annexes of a year.
-_BOTH = {10: 2022}
+_BOTH = {11: 2022}
 
 
 def _class_of(number: int, year: int) -> str:
@@ -463,7 +464,7 @@ def _base(number: int, status: str = "有效", start: date | None = None, last: 
             "base_name": name,
             "base_operator": operator.name,
             "holder_uscc": operator.code,
-            "division": DIVISIONS[number][1],
+            "division": f"济南市{DIVISIONS[number][1]}",
             "valid_from": start and start.isoformat(),
             "valid_to": last and last.isoformat(),
             "status": status,
