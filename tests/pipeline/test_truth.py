@@ -477,7 +477,19 @@ _ENDS = {
         source: _OF_SPOT_CHECKS.format(source=source)
         for source in ("food_spot_checks", "agri_monitoring", "industrial_spot_checks")
     },
-    **{source: _OF_STAGED.format(source=source) for source in ("enterprise_titles", "brand_records")},
+    **{source: _OF_STAGED.format(source=source) for source in ("enterprise_titles",)},
+    "brand_records": """
+        when record.known_before_on is not null then 'superseded'
+        when not record.in_scope then 'out of scope'
+        when record.row_no is not null then 'read'
+        when exists (select from core.fct_brand_record as same where same.delivery_id = staged.delivery_id
+            and same.brand_record_id = staged.brand_record_id and same.row_no > staged.row_no) then 'repeated'
+        else 'lost'
+        end as outcome
+        from raw.brand_records as row
+        left join staging.stg_brand_records as staged using (delivery_id, row_no)
+        left join core.fct_brand_record as record using (delivery_id, row_no)
+    """,
     "indicator_readings": """
         when staged.row_no is null then 'lost'
         when reading.row_no is not null then 'read'
