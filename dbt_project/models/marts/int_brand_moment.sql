@@ -56,8 +56,14 @@ dated as (
     cross join lateral (
         values
             ('BRANDS_' || upper(listed.brand_group), case when listed.is_listing then listed.counts_from_on end),
-            ('BRAND_VALUE_PRODUCT', case when is_valuation and product_on is not null then greatest(product_on, counts_from_on) end),
-            ('BRAND_VALUE_SERVICE', case when is_valuation and service_on is not null then greatest(service_on, counts_from_on) end),
+            (
+                'BRAND_VALUE_PRODUCT',
+                case when is_valuation and product_on is not null then greatest(product_on, counts_from_on) end
+            ),
+            (
+                'BRAND_VALUE_SERVICE',
+                case when is_valuation and service_on is not null then greatest(service_on, counts_from_on) end
+            ),
             ('BRANDS_TAISHAN', case when record_kind = 'certificate' then counts_from_on end),
             ('QUALITY_BASES', case when record_kind = 'quality_base' then counts_from_on end)
     ) as dated (measure_code, on_date)

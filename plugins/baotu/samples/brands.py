@@ -571,17 +571,12 @@ def _awarded() -> Iterator[Delivery]:
         ],
     }
     for day, rows in by_day.items():
-        if day == second:
-            rows += [
-                faulty_row(_award(person, day, 48, "示例丁").cells, "award", "示例荣誉", "not what award", "BRA018"),
-                faulty_row(
-                    _award(organisation, day, 48).cells | {"holder_uscc": None},
-                    "holder_name",
-                    None,
-                    "nobody is named",
-                    "BRA019",
-                ),
-            ]
+        if day == first:
+            nobody = _award(organisation, day, 48).cells | {"holder_uscc": None}
+            rows.append(faulty_row(nobody, "holder_name", None, "nobody is named", "BRA019"))
+        elif day == second:
+            other = _award(person, day, 48, "示例丁").cells
+            rows.append(faulty_row(other, "award", "示例荣誉", "nobody knows which award", "BRA018"))
         issued_on = day + timedelta(days=90 if day == before else 8)
         yield Delivery(
             source=SOURCE,
