@@ -173,10 +173,7 @@ COMPARISONS: dict[str, tuple[str, list[tuple[str, str]]]] = {
         [
             ("same", "form_l = form_r"),
             ("unsaid", "form_l = '' or form_r = ''"),
-            (
-                "other company",
-                "form_l in ('limited', 'shares', 'company') and form_r in ('limited', 'shares', 'company')",
-            ),
+            ("other company", "form_l in ('limited', 'shares', 'company') and form_r in ('limited', 'shares', 'company')"),
             ("other", "ELSE"),
         ],
     ),
@@ -251,9 +248,7 @@ def train() -> None:
     impostors = defaultdict(set)
     for party, source in _impostors(register):
         impostors[naming.normalized(party.written)].add(source)
-    false = [
-        v for v in vectors(untrained(), register, list(impostors)) if v["enterprise_key"] in impostors[v["party_key"]]
-    ]
+    false = [v for v in vectors(untrained(), register, list(impostors)) if v["enterprise_key"] in impostors[v["party_key"]]]
     share = IMPOSTED * len(names) / len(false)
     growth = REGISTER / len(names)
     parameters, expected = {}, 0.0
@@ -408,11 +403,8 @@ def outcomes(linker: Linker, parties: list[Party], how: Callable[[str], Link]) -
 def rates(table: dict[str, Counter[str]], kinds: Iterable[str]) -> tuple[float, float, float]:
     """Precision and recall of automatic links, and recall with the review list, over these kinds."""
     total = sum((table[kind] for kind in kinds), Counter())  # type: ignore[arg-type]
-    to_find = (
-        total["right"]
-        + total["missed"]
-        + total["review, right"]
-        + sum(table[k]["wrong"] + table[k]["review, other"] for k in kinds if k in (*CORRUPTIONS, "clean"))
+    to_find = total["right"] + total["missed"] + total["review, right"] + sum(
+        table[k]["wrong"] + table[k]["review, other"] for k in kinds if k in (*CORRUPTIONS, "clean")
     )
     linked = total["right"] + total["wrong"]
     return (total["right"] / linked if linked else 1.0, total["right"] / to_find if to_find else 1.0,
