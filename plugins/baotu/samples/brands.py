@@ -112,7 +112,7 @@ def _brand(number: int, **own: Cell) -> dict[str, Cell]:
 # Lists and library
 
 #: Year → brands that its list leaves out though they have not left, that it says have left, that are on it again.
-_UNNAMED = {2021: {3, 9}, 2022: {3, 4}}
+_UNNAMED = {2021: {3, 9}, 2022: {3, 4, 31}}
 _EXITS = {2021: {5, 6, 15}, 2022: {15, 22}}
 _BACK = {2022: {5}}
 #: Brand → year from which on another annex lists it; the second also leaves the first one.
@@ -223,6 +223,7 @@ def _listed_later() -> Iterator[Delivery]:
         form=GB18030,
         # Whom it concerns is known; where they are it does not say.
         layout=_layout("record_kind", "brand_name", "holder_name", "brand_class", "list_year", "status"),
+        # The year's list, five months later, names the first of them again.
         rows=[_entry(number, 2022, "退出") for number in (30, 31)],
     )
 
