@@ -222,7 +222,7 @@ def _listed_later() -> Iterator[Delivery]:
         issued_on=date(2022, 6, 20),
         form=GB18030,
         # Whom it concerns is known; where they are it does not say.
-        layout=_layout("record_kind", "brand_name", "holder_name", "brand_class", "list_year", "status"),
+        layout=_layout("record_kind", "brand_name", "holder_name", "brand_class", "list_year", "status", "remark"),
         # The year's list, five months later, names the first of them again.
         rows=[_entry(number, 2022, "退出") for number in (30, 31)],
     )
@@ -332,7 +332,7 @@ def _valued(year: int) -> Delivery:
         name=f"{year}/品牌价值评价结果_{year}年.xlsx",
         issued_on=date(year, 5, 20),
         form=Xlsx(sheet="评价结果"),
-        layout=_layout(*_VALUE_COLUMNS),
+        layout=_layout(*_VALUE_COLUMNS, "remark"),
         rows=rows,
         titles=(f"{year}年品牌价值评价结果（{NOTE}）", f"{year}年5月20日"),
     )
@@ -345,7 +345,7 @@ def _valued_later() -> Iterator[Delivery]:
         name="2021/品牌价值评价结果_2021年更正_20210710.csv",
         issued_on=date(2021, 7, 10),
         form=UTF8,
-        layout=_layout(*_VALUE_COLUMNS),
+        layout=_layout(*_VALUE_COLUMNS, "remark"),
         rows=[_valuation(4, "99.90", date(2021, 5, 10))],
     )
     yield Delivery(
@@ -353,7 +353,7 @@ def _valued_later() -> Iterator[Delivery]:
         name="2022/品牌价值评价结果_新标准_20221231.csv",
         issued_on=date(2022, 12, 31),
         form=UTF8,
-        layout=_layout(*_VALUE_COLUMNS),
+        layout=_layout(*_VALUE_COLUMNS, "remark"),
         rows=[_valuation(number, f"{70 + number}.25", date(2022, 12, 30), version=_NEW) for number in (0, 1, 4)],
     )
 
@@ -428,7 +428,7 @@ def _certified() -> Iterator[Delivery]:
         name="2021/泰山品质证书状态_20211215.csv",
         issued_on=date(2021, 12, 15),
         form=UTF8,
-        layout=_layout(*columns, "certificate_no", "valid_to", "status"),
+        layout=_layout(*columns, "certificate_no", "valid_to", "status", "remark"),
         rows=[_certificate(0, no(0), "暂停", None, last), _certificate(1, no(1), "撤销", None, last)],
     )
     yield Delivery(
@@ -436,7 +436,7 @@ def _certified() -> Iterator[Delivery]:
         name="2022/泰山品质证书状态_20220405.csv",
         issued_on=date(2022, 4, 5),
         form=UTF8,
-        layout=_layout(*columns, "certificate_no", "valid_to", "status"),
+        layout=_layout(*columns, "certificate_no", "valid_to", "status", "remark"),
         rows=[_certificate(0, no(0), "恢复", None, last), _certificate(7, no(7), "恢复", None, last)],
     )
     rows = [
@@ -526,6 +526,7 @@ def _award(award: str, on: date, number: int, person: str | None = None, status:
             "valid_from": on.isoformat(),
             "status": status,
             "document": f"示例政字〔{on.year}〕5号",
+            "remark": NOTE,
         },
         fact=Fact(
             kind="award",
@@ -584,7 +585,7 @@ def _awarded() -> Iterator[Delivery]:
             name=f"{max(day.year, 2020)}/济南市市长质量奖获奖名单_{issued_on:%Y%m%d}.csv",
             issued_on=issued_on,
             form=UTF8,
-            layout=_layout(*columns, "document"),
+            layout=_layout(*columns, "document", "remark"),
             rows=rows,
         )
 
