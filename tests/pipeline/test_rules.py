@@ -63,7 +63,8 @@ GOOD: dict[str, Row] = {
         "record_kind": "cultivation", "record_kind_text": "培育名单", "brand_key": "趵突", "brand_class": "product",
         "is_status_readable": True, "is_valued_on_readable": True, "is_validity_readable": True,
         "is_list_year_readable": True, "has_surplus_fields": False, "is_holder_uscc_valid": True,
-        "is_brand_imputed": False, "division_basis": "file", "issued_on": "2021-06-01",
+        "is_brand_imputed": False, "division_basis": "file", "issued_on": "2021-06-01", "is_level_readable": True,
+        "is_tier_readable": True, "party_name_key": "甲公司",
     },
     READINGS: {
         "subject_code": "I02", "subject_kind": "indicator", "period_start_on": "2021-01-01", "period_basis": "file",
@@ -86,6 +87,8 @@ VALUATION: Row = {
     "valued_on_basis": "file", "method_text": "GB/T 29188-2012", "method_version": "GB/T 29188-2012",
     "method_version_basis": "stated",
 }  # fmt: skip
+#: An award to an organisation: it needs no brand.
+AWARD: Row = {"record_kind": "quality_award", "award_level": "organisation", "brand_key": None}
 RATE: Row = {"subject_code": "Q03", "measure_code": "FOOD_EVALUATION", "value": 97.9, "value_text": "97.9"}
 #: Rule → rows that fail it and no other. The two of a list fail together, or in two ways.
 BAD: dict[str, dict[str, list[Row]]] = {
@@ -197,12 +200,16 @@ BAD: dict[str, dict[str, list[Row]]] = {
         "BRA014": [{"valid_from_on": "2021-05-01", "valid_before_on": "2020-05-01"}],
         "BRA015": [{"is_list_year_readable": False}],
         "BRA016": [{"has_surplus_fields": True}],
+        "BRA017": [{"is_level_readable": False}],
+        "BRA018": [AWARD | {"award_level": None}],
+        "BRA019": [AWARD | {"party_name_key": None}],
         "BRA101": [{"is_holder_uscc_valid": False}],
         "BRA102": [{"brand_record_id": SHARED}] * 3,
         "BRA103": [{"is_brand_imputed": True}],
         "BRA104": [{"division_basis": "unknown"}],
         "BRA105": [VALUATION | {"method_version_basis": "assumed"}],
         "BRA106": [{"record_kind": "certificate", "valid_before_on_basis": "unknown"}],
+        "BRA107": [{"is_tier_readable": False}],
     },
     READINGS: {
         "RDG001": [{"subject_code": None}],
@@ -252,7 +259,7 @@ BAD_DELIVERIES: dict[str, dict[str, list[Row]]] = {
     BRANDS: {
         "BRA201": [{"record_kind": None}] * 2 + [{}],
         "BRA202": [VALUATION | {"value_number": None}] * 2 + [VALUATION, {}, {}],
-        "BRA203": [{"brand_key": None}] * 2 + [{}],
+        "BRA203": [{"brand_key": None, "party_name_key": None}] * 2 + [{}],
     },
     READINGS: {
         "RDG201": [{"subject_code": None}] * 2 + [{}],

@@ -464,20 +464,23 @@ _OF_SPOT_CHECKS = """
             order by delivery_id, row_no, is_duplicate) as item using (delivery_id, row_no)
         left join core.fct_sample as sample on item.delivery_id = sample.delivery_id and item.sample_id = sample.sample_id
 """
-#: Sources whose values come later end in staging.
-_OF_STAGED = """
-        when staged.row_no is null then 'lost'
-        else 'staged'
-        end as outcome
-        from raw.{source} as row
-        left join staging.stg_{source} as staged using (delivery_id, row_no)
-"""
 _ENDS = {
     **{
         source: _OF_SPOT_CHECKS.format(source=source)
         for source in ("food_spot_checks", "agri_monitoring", "industrial_spot_checks")
     },
-    "brand_records": _OF_STAGED.format(source="brand_records"),
+    "brand_records": """
+        when record.known_before_on is not null then 'superseded'
+        when not record.in_scope then 'out of scope'
+        when record.row_no is not null then 'read'
+        when exists (select from core.fct_brand_record as same where same.delivery_id = staged.delivery_id
+            and same.brand_record_id = staged.brand_record_id and same.row_no > staged.row_no) then 'repeated'
+        else 'lost'
+        end as outcome
+        from raw.brand_records as row
+        left join staging.stg_brand_records as staged using (delivery_id, row_no)
+        left join core.fct_brand_record as record using (delivery_id, row_no)
+    """,
     "enterprise_titles": """
         when record.row_no is null then 'lost'
         when record.is_quarantined then 'held back'

@@ -1,6 +1,6 @@
-{{ config(materialized='table', indexes=[{'columns': ['brand_uid']}]) }}
+{{ config(materialized='table', indexes=[{'columns': ['brand_uid']}, {'columns': ['brand_record_id']}]) }}
 {#- Which records are of one brand, and who holds it. A brand is a name in one hand: the enterprise that its holder is
-    linked to; of holders that are linked to none, those of one code, or of one name that only one code bears, are one.
+    linked to; of holders that are linked to none, those of one code, or of a name that only one holder bears, are one.
     A record without a holder is of the only brand of that name; one without a brand, of the only brand that its holder
     is known by. Like links it is today's knowledge, whatever day is asked about: who somebody is does not change. -#}
 
@@ -10,38 +10,54 @@ with holder as (
         record.party_name_key,
         record.holder_uscc,
         case when bridge.link_status = 'linked' then bridge.enterprise_id end as enterprise_id,
-        coalesce(bridge.link_status, 'unmatchable') as link_status
+        coalesce(bridge.link_status, 'unmatchable') as link_status,
+        bridge.decision_id
     from {{ ref('fct_brand_record') }} as record
     left join {{ ref('bridge_party_enterprise') }} as bridge on record.party_id = bridge.party_id
     where record.party_id is not null
 ),
 
--- A name that one code alone bears stands for that code.
-named_code as (
+identified as (
+    select
+        holder.*,
+        coalesce(enterprise_id::text, holder_uscc) as identity
+    from holder
+),
+
+-- A name that one holder alone bears stands for that one.
+named_holder as (
     select
         party_name_key,
-        min(holder_uscc) as holder_uscc
-    from holder
-    where enterprise_id is null and party_name_key is not null
+        min(identity) as identity
+    from identified
+    where party_name_key is not null
     group by party_name_key
-    having count(distinct holder_uscc) = 1
+    having count(distinct identity) = 1
+),
+
+keyed as (
+    select
+        identified.*,
+        coalesce(
+            identified.identity,
+            -- What waits for a reviewer, or has been decided, is not guessed.
+            case
+                when identified.link_status <> 'review' and identified.decision_id is null then named_holder.identity
+            end,
+            identified.party_name_key
+        ) as holder_key
+    from identified
+    left join named_holder on identified.party_name_key = named_holder.party_name_key
 ),
 
 held as (
     select
-        holder.party_id,
-        holder.enterprise_id,
-        holder.link_status,
-        coalesce(
-            holder.enterprise_id,
-            (min(holder.party_id::text) over (
-                partition by
-                    holder.enterprise_id is null,
-                    coalesce(holder.holder_uscc, named_code.holder_uscc, holder.party_name_key)
-            ))::uuid
-        ) as holder_id
-    from holder
-    left join named_code on holder.party_name_key = named_code.party_name_key
+        party_id,
+        link_status,
+        (max(enterprise_id::text) over of_holder)::uuid as enterprise_id,
+        coalesce(max(enterprise_id::text) over of_holder, min(party_id::text) over of_holder)::uuid as holder_id
+    from keyed
+    window of_holder as (partition by holder_key)
 ),
 
 -- Brands that some record names in full.

@@ -18,12 +18,16 @@ annex as (
     from unnest(array['product', 'service']) as name
 ),
 
-known_annex as (
+-- What makes up each value: one line a brand or base, and lines without for a value of none.
+part as (
     select distinct
         moment.on_date,
         moment.known_at_on,
-        annex.name,
-        annex.count_measure
+        annex.count_measure as measure_code,
+        null::text as item,
+        null::integer as list_year,
+        null::uuid as enterprise_id,
+        null::numeric as value
     from moment
     inner join {{ ref('brand_record') }} as record
         on {{ is_known('record', 'moment.known_at_on') }} and record.counts_from_on <= moment.on_date
@@ -31,32 +35,22 @@ known_annex as (
     where
         {{ is_provincial_listing('record') }}
         and record.list_year >= (select extract(year from min(plan_start_on)) from {{ ref('dim_indicator') }})
-),
-
--- What makes up each value: one line a brand or base, and one without for a value of none.
-part as (
+    union all
     select
-        annex.on_date,
-        annex.known_at_on,
-        annex.count_measure as measure_code,
-        annex.name as brand_group,
-        standing.brand_uid::text as item,
-        standing.list_year,
-        standing.enterprise_id,
-        case when standing.brand_uid is not null then 1 end::numeric as value
-    from known_annex as annex
-    left join {{ ref('int_brand_standing') }} as standing
-        on
-            annex.on_date = standing.on_date
-            and annex.known_at_on = standing.known_at_on
-            and annex.name = standing.brand_group
-            and standing.level_code = 'provincial'
+        on_date,
+        known_at_on,
+        'BRANDS_' || upper(brand_group) as measure_code,
+        brand_uid::text as item,
+        list_year,
+        enterprise_id,
+        1 as value
+    from {{ ref('int_brand_standing') }}
+    where level_code = 'provincial' and standing = 'listed'
     union all
     select
         on_date,
         known_at_on,
         measure_code,
-        brand_group,
         brand_uid::text as item,
         list_year,
         enterprise_id,
@@ -68,31 +62,25 @@ part as (
         on_date,
         known_at_on,
         case record_kind when 'certificate' then 'BRANDS_TAISHAN' else 'QUALITY_BASES' end as measure_code,
-        null as brand_group,
-        case when is_valid then item end as item,
+        case when is_valid then case record_kind when 'certificate' then brand_uid::text else base_key end end as item,
         null as list_year,
-        min(enterprise_id::text)::uuid as enterprise_id,
+        enterprise_id,
         case when is_valid then 1 end as value
-    from (
-        select
-            *,
-            case record_kind when 'certificate' then brand_uid::text else base_key end as item
-        from {{ ref('int_brand_validity') }}
-    ) as certified
-    group by on_date, known_at_on, record_kind, is_valid, certified.item
+    from {{ ref('int_brand_validity') }}
 ),
 
 held_back as (
-    select
+    select distinct
         moment.on_date,
         moment.known_at_on,
         measure.measure_code,
-        record.delivery_id || '/' || record.row_no as place,
-        coalesce(record.record_kind, 'cultivation') = 'cultivation' as is_listing,
-        record.list_year,
+        record.delivery_id,
+        record.row_no,
+        case measure.measure_code when 'QUALITY_BASES' then record.base_key else record.brand_uid::text end as item,
         coalesce(record.brand_uid::text, record.base_key) is null as is_nameless,
-        record.brand_uid::text as brand_item,
-        record.base_key as base_item
+        -- What a list said before the latest one does not matter any more.
+        case when coalesce(record.record_kind, 'cultivation') = 'cultivation' then record.list_year else 9999 end
+            as until_year
     from moment
     inner join {{ ref('brand_record') }} as record
         on {{ is_known('record', 'moment.known_at_on') }} and record.counts_from_on <= moment.on_date
@@ -114,7 +102,8 @@ held_back as (
         on
             coalesce(record.record_kind, measure.record_kind) = measure.record_kind
             and (
-                measure.record_kind <> 'cultivation'
+                coalesce(record.record_kind, 'cultivation') <> 'cultivation'
+                or measure.brand_group is null
                 or coalesce(record.brand_group, measure.brand_group) = measure.brand_group
             )
     where
@@ -123,64 +112,72 @@ held_back as (
         and record.level_code is distinct from 'municipal'
 ),
 
-doubt as (
+-- By brand or base: the rows that are held back stand beside what they may end.
+item as (
     select
         on_date,
         known_at_on,
         measure_code,
-        count(distinct place) as row_count,
-        count(distinct place) filter (where is_nameless) as nameless_count
-    from held_back
-    group by on_date, known_at_on, measure_code
-),
-
-doubted as (
-    select
-        part.*,
-        (
-            select count(*) > 0
-            from held_back
-            where
-                held_back.on_date = part.on_date
-                and held_back.known_at_on = part.known_at_on
-                and held_back.measure_code = part.measure_code
-                and part.item in (held_back.brand_item, held_back.base_item)
-                -- What a list said before the latest one does not matter any more.
-                and (part.list_year is null or not held_back.is_listing or held_back.list_year >= part.list_year)
-        ) as is_doubtful
-    from part
+        item,
+        max(value) as value,
+        bool_or(enterprise_id is not null) as is_linked,
+        bool_or(is_part) as is_part,
+        coalesce(max(until_year) >= coalesce(max(list_year), 0), false) as is_doubtful,
+        count(*) filter (where not is_part) as held_count,
+        count(*) filter (where is_nameless) as nameless_count
+    from (
+        select
+            on_date,
+            known_at_on,
+            measure_code,
+            item,
+            value,
+            enterprise_id,
+            list_year,
+            null::integer as until_year,
+            true as is_part,
+            false as is_nameless
+        from part
+        union all
+        select
+            on_date,
+            known_at_on,
+            measure_code,
+            item,
+            null as value,
+            null as enterprise_id,
+            null as list_year,
+            until_year,
+            false as is_part,
+            is_nameless
+        from held_back
+    ) as told
+    group by on_date, known_at_on, measure_code, item
 ),
 
 ordered as (
     select
-        doubted.*,
+        item.*,
         row_number() over (
             partition by on_date, known_at_on, measure_code, is_doubtful order by value desc nulls last, item
-        ) as place
-    from doubted
+        ) as place,
+        sum(nameless_count) over (partition by on_date, known_at_on, measure_code) as ending_count
+    from item
 ),
 
 counted as (
     select
-        ordered.on_date,
-        ordered.known_at_on,
-        ordered.measure_code,
-        coalesce(sum(ordered.value), 0) as value,
-        count(ordered.value) filter (where ordered.enterprise_id is null) as unlinked_count,
-        max(coalesce(doubt.row_count, 0)) as quarantined_count,
-        coalesce(
-            sum(ordered.value) filter (
-                where not ordered.is_doubtful and ordered.place > coalesce(doubt.nameless_count, 0)
-            ),
-            0
-        ) as worst_case_value
+        on_date,
+        known_at_on,
+        measure_code,
+        coalesce(sum(value), 0) as value,
+        count(value) filter (where not is_linked) as unlinked_count,
+        sum(held_count)::bigint as quarantined_count,
+        coalesce(sum(value) filter (where not is_doubtful and place > ending_count), 0) as worst_case_value
     from ordered
-    left join doubt
-        on
-            ordered.on_date = doubt.on_date
-            and ordered.known_at_on = doubt.known_at_on
-            and ordered.measure_code = doubt.measure_code
-    group by ordered.on_date, ordered.known_at_on, ordered.measure_code
+    group by on_date, known_at_on, measure_code
+    -- Held back rows alone are no value.
+    having bool_or(is_part)
 )
 
 select

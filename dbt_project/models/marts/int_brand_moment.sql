@@ -1,6 +1,7 @@
 {{ config(materialized='ephemeral', contract={'enforced': false}) }}
 {#- Days for which brands are counted, each with the day up to which records are known: the evaluation points', and by
-    measure the first day of which a value may be known. -#}
+    measure the first day of which a value may be known. Here and in what reads it nothing is joined that a window can
+    tell: the planner knows nothing of these rows and would go through all of them for each. -#}
 
 with plan as (
     select min(plan_start_on) as plan_start_on
@@ -37,39 +38,37 @@ known as (
 
 listed as (
     select
-        known_at_on,
-        brand_uid,
-        brand_group,
-        min(counts_from_on) as counts_from_on
+        known.*,
+        {% for group in ['product', 'service'] -%}
+        min(counts_from_on) filter (where is_listing and brand_group = '{{ group }}') over of_brand as {{ group }}_on
+        {{- ',' if not loop.last }}
+        {% endfor %}
     from known
-    where is_listing
-    group by known_at_on, brand_uid, brand_group
+    window of_brand as (partition by known_at_on, brand_uid)
 ),
 
-first_date as (
-    select
-        known_at_on,
-        'BRANDS_' || upper(brand_group) as measure_code,
-        min(counts_from_on) as on_date
-    from listed
-    group by known_at_on, brand_group
-    union all
+dated as (
     select
         listed.known_at_on,
-        'BRAND_VALUE_' || upper(listed.brand_group) as measure_code,
-        min(greatest(listed.counts_from_on, known.counts_from_on)) as on_date
+        dated.measure_code,
+        min(dated.on_date) as on_date
     from listed
-    inner join known
-        on listed.known_at_on = known.known_at_on and listed.brand_uid = known.brand_uid and known.is_valuation
-    group by listed.known_at_on, listed.brand_group
-    union all
-    select
-        known_at_on,
-        case record_kind when 'certificate' then 'BRANDS_TAISHAN' else 'QUALITY_BASES' end as measure_code,
-        min(counts_from_on) as on_date
-    from known
-    where record_kind in ('certificate', 'quality_base')
-    group by known_at_on, record_kind
+    cross join lateral (
+        values
+            ('BRANDS_' || upper(listed.brand_group), case when listed.is_listing then listed.counts_from_on end),
+            (
+                'BRAND_VALUE_PRODUCT',
+                case when is_valuation and product_on is not null then greatest(product_on, counts_from_on) end
+            ),
+            (
+                'BRAND_VALUE_SERVICE',
+                case when is_valuation and service_on is not null then greatest(service_on, counts_from_on) end
+            ),
+            ('BRANDS_TAISHAN', case when record_kind = 'certificate' then counts_from_on end),
+            ('QUALITY_BASES', case when record_kind = 'quality_base' then counts_from_on end)
+    ) as dated (measure_code, on_date)
+    where dated.on_date is not null
+    group by listed.known_at_on, dated.measure_code
 )
 
 select distinct
@@ -82,4 +81,4 @@ select
     on_date,
     known_at_on,
     measure_code as first_of_measure
-from first_date
+from dated

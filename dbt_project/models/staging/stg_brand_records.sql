@@ -265,8 +265,7 @@ measured as (
         {#- Who is named as a person has won as one, but where the text says otherwise. #}
         case
             when record_kind_code <> 'quality_award' then null
-            when payee_person is not null and coalesce(award_level_code, 'organisation') = 'organisation'
-                and award_text !~ '组织|单位|企业'
+            when payee_person is not null and award_level_code = 'organisation' and award_text !~ '组织|单位|企业'
                 then 'person'
             else award_level_code
         end as award_level,

@@ -102,7 +102,8 @@ def _brand(number: int, **own: Cell) -> dict[str, Cell]:
         "brand_name": f"{WORDS_1[number % 12]}{WORDS_2[number // 12 % 10]}示例牌{number + 1}",
         "holder_name": company.name,
         "holder_uscc": company.code,
-        "division": DIVISIONS[number % len(DIVISIONS)][1],
+        # A 市中区 is in other cities too.
+        "division": f"济南市{DIVISIONS[number % len(DIVISIONS)][1]}",
         "remark": NOTE,
     } | own
 
@@ -111,13 +112,13 @@ def _brand(number: int, **own: Cell) -> dict[str, Cell]:
 # Lists and library
 
 #: Year → brands that its list leaves out though they have not left, that it says have left, that are on it again.
-_UNNAMED = {2021: {3, 9}, 2022: {3, 4}}
+_UNNAMED = {2021: {3, 9}, 2022: {3, 4, 31}}
 _EXITS = {2021: {5, 6, 15}, 2022: {15, 22}}
 _BACK = {2022: {5}}
 #: Brand → year from which on another annex lists it; the second also leaves the first one.
 _RECLASSED, _MOVED = {7: (2021, "制造业")}, {14: (2021, "服务业")}
 #: In both annexes of a year.
-_BOTH = {10: 2022}
+_BOTH = {11: 2022}
 
 
 def _class_of(number: int, year: int) -> str:
@@ -221,7 +222,8 @@ def _listed_later() -> Iterator[Delivery]:
         issued_on=date(2022, 6, 20),
         form=GB18030,
         # Whom it concerns is known; where they are it does not say.
-        layout=_layout("record_kind", "brand_name", "holder_name", "brand_class", "list_year", "status"),
+        layout=_layout("record_kind", "brand_name", "holder_name", "brand_class", "list_year", "status", "remark"),
+        # The year's list, five months later, names the first of them again.
         rows=[_entry(number, 2022, "退出") for number in (30, 31)],
     )
 
@@ -330,7 +332,7 @@ def _valued(year: int) -> Delivery:
         name=f"{year}/品牌价值评价结果_{year}年.xlsx",
         issued_on=date(year, 5, 20),
         form=Xlsx(sheet="评价结果"),
-        layout=_layout(*_VALUE_COLUMNS),
+        layout=_layout(*_VALUE_COLUMNS, "remark"),
         rows=rows,
         titles=(f"{year}年品牌价值评价结果（{NOTE}）", f"{year}年5月20日"),
     )
@@ -343,7 +345,7 @@ def _valued_later() -> Iterator[Delivery]:
         name="2021/品牌价值评价结果_2021年更正_20210710.csv",
         issued_on=date(2021, 7, 10),
         form=UTF8,
-        layout=_layout(*_VALUE_COLUMNS),
+        layout=_layout(*_VALUE_COLUMNS, "remark"),
         rows=[_valuation(4, "99.90", date(2021, 5, 10))],
     )
     yield Delivery(
@@ -351,7 +353,7 @@ def _valued_later() -> Iterator[Delivery]:
         name="2022/品牌价值评价结果_新标准_20221231.csv",
         issued_on=date(2022, 12, 31),
         form=UTF8,
-        layout=_layout(*_VALUE_COLUMNS),
+        layout=_layout(*_VALUE_COLUMNS, "remark"),
         rows=[_valuation(number, f"{70 + number}.25", date(2022, 12, 30), version=_NEW) for number in (0, 1, 4)],
     )
 
@@ -426,7 +428,7 @@ def _certified() -> Iterator[Delivery]:
         name="2021/泰山品质证书状态_20211215.csv",
         issued_on=date(2021, 12, 15),
         form=UTF8,
-        layout=_layout(*columns, "certificate_no", "valid_to", "status"),
+        layout=_layout(*columns, "certificate_no", "valid_to", "status", "remark"),
         rows=[_certificate(0, no(0), "暂停", None, last), _certificate(1, no(1), "撤销", None, last)],
     )
     yield Delivery(
@@ -434,7 +436,7 @@ def _certified() -> Iterator[Delivery]:
         name="2022/泰山品质证书状态_20220405.csv",
         issued_on=date(2022, 4, 5),
         form=UTF8,
-        layout=_layout(*columns, "certificate_no", "valid_to", "status"),
+        layout=_layout(*columns, "certificate_no", "valid_to", "status", "remark"),
         rows=[_certificate(0, no(0), "恢复", None, last), _certificate(7, no(7), "恢复", None, last)],
     )
     rows = [
@@ -463,7 +465,7 @@ def _base(number: int, status: str = "有效", start: date | None = None, last: 
             "base_name": name,
             "base_operator": operator.name,
             "holder_uscc": operator.code,
-            "division": DIVISIONS[number][1],
+            "division": f"济南市{DIVISIONS[number][1]}",
             "valid_from": start and start.isoformat(),
             "valid_to": last and last.isoformat(),
             "status": status,
@@ -524,6 +526,7 @@ def _award(award: str, on: date, number: int, person: str | None = None, status:
             "valid_from": on.isoformat(),
             "status": status,
             "document": f"示例政字〔{on.year}〕5号",
+            "remark": NOTE,
         },
         fact=Fact(
             kind="award",
@@ -570,24 +573,19 @@ def _awarded() -> Iterator[Delivery]:
         ],
     }
     for day, rows in by_day.items():
-        if day == second:
-            rows += [
-                faulty_row(_award(person, day, 48, "示例丁").cells, "award", "示例荣誉", "not what award", "BRA018"),
-                faulty_row(
-                    _award(organisation, day, 48).cells | {"holder_uscc": None},
-                    "holder_name",
-                    None,
-                    "nobody is named",
-                    "BRA019",
-                ),
-            ]
+        if day == first:
+            nobody = _award(organisation, day, 48).cells | {"holder_uscc": None}
+            rows.append(faulty_row(nobody, "holder_name", None, "nobody is named", "BRA019"))
+        elif day == second:
+            other = _award(person, day, 48, "示例丁").cells
+            rows.append(faulty_row(other, "award", "示例荣誉", "nobody knows which award", "BRA018"))
         issued_on = day + timedelta(days=90 if day == before else 8)
         yield Delivery(
             source=SOURCE,
             name=f"{max(day.year, 2020)}/济南市市长质量奖获奖名单_{issued_on:%Y%m%d}.csv",
             issued_on=issued_on,
             form=UTF8,
-            layout=_layout(*columns, "document"),
+            layout=_layout(*columns, "document", "remark"),
             rows=rows,
         )
 
