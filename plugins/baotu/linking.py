@@ -264,7 +264,6 @@ class Matcher:
                 }
             )
             self._insert(f"{side}_name", "name_id, name_key, true, block_keys", named)
-            self._insert_parts(side, zip(ids, parsed, strict=True))
         self._db.execute(
             f"insert into {side}_key select unnest(block_keys), name_id, true from {side}_name where name_id >= {first}"
         )
@@ -273,15 +272,15 @@ class Matcher:
     def add_known(self, side: str, path: Path) -> None:
         """Names that have been compared with all others of that kind: key and block keys, as CSV."""
         self._db.execute(
-            f"insert into {side}_name select row_number() over () + {self._next_name - 1}, name_key, false, null"
-            f" from read_csv('{path}', header = false, columns = {{'name_key': 'varchar', 'keys': 'varchar'}})"
+            f"create or replace temp table known as select (row_number() over () + {self._next_name - 1})::integer as name_id,"
+            " name_key, string_split(keys, ' ')::integer[] as block_keys from read_csv(?, header = false,"
+            " quote = '\"', escape = '\"', columns = {'name_key': 'varchar', 'keys': 'varchar'})",
+            [str(path)],
         )
-        self._db.execute(
-            f"insert into {side}_key select unnest(string_split(told.keys, ' '))::integer, name_id, false"
-            f" from read_csv('{path}', header = false, columns = {{'name_key': 'varchar', 'keys': 'varchar'}}) as told"
-            f" inner join {side}_name as named on named.name_key = told.name_key and not named.is_new"
-        )
-        self._next_name = self._count(f"select coalesce(max(name_id) + 1, 0) from {side}_name")
+        self._db.execute(f"insert into {side}_name select name_id, name_key, false, null from known")
+        self._db.execute(f"insert into {side}_key select unnest(block_keys), name_id, false from known")
+        self._next_name += self._count("select count(*) from known")
+        self._db.execute("drop table known")
 
     def match(self, progress: Callable[[str], None] = log.debug) -> int:
         """Compare all candidates of which one is new. Says how many."""
@@ -303,8 +302,7 @@ class Matcher:
                 " inner join enterprise_key as enterprise using (block_key)"
                 f" where portion.number = {number} and (party.is_new or enterprise.is_new)"
             )
-            self._parse_known("party")
-            self._parse_known("enterprise")
+            self._parse_candidates()
             compared += self._compare()
             progress(f"Linking: portion {numbers.index(number) + 1} of {len(numbers)}, {compared} pairs")
         return compared
@@ -326,6 +324,7 @@ class Matcher:
         self._db.execute("create or replace table candidate as select distinct party.name_id as party_id,"
             " enterprise.name_id as enterprise_id from party_key as party inner join enterprise_key as enterprise"
             " using (block_key)")  # fmt: skip
+        self._parse_candidates()
         scored = self._scored(0)
         rows = self._db.execute(
             f"select p.name_key as party_key, e.name_key as enterprise_key, pp.role, s.* from {scored} as s"
@@ -384,23 +383,21 @@ class Matcher:
         api.delete_tables_created_by_splink_from_db()
         return "scored"
 
-    def _parse_known(self, side: str) -> None:
-        """Parts of names that were compared before and are candidates now."""
-        wanted = self._db.execute(
-            f"select name_id, name_key from {side}_name where name_id in (select {side}_id from candidate)"
-            f" and not is_new and name_id not in (select name_id from {side})"
-        ).fetchall()
-        for start in range(0, len(wanted), _NAMES):
-            batch = wanted[start : start + _NAMES]
-            self._insert_parts(side, ((name_id, naming.parse(key)) for name_id, key in batch))
-
-    def _insert_parts(self, side: str, parsed: Iterable[tuple[int, list[Name]]]) -> None:
-        rows = []
-        for name_id, parts in parsed:
-            for name in parts:
-                rows.append(_parts(self._ids, name_id, name))
-                self._ids += 1
-        self._insert(side, "*", pa.Table.from_pylist(rows, _COLUMNS))
+    def _parse_candidates(self) -> None:
+        """Parts of the names that are candidates, once each: most of a register resembles no party."""
+        for side in ("party", "enterprise"):
+            wanted = self._db.execute(
+                f"select name_id, name_key from {side}_name where name_id in (select {side}_id from candidate)"
+                f" and name_id not in (select name_id from {side})"
+            ).fetchall()
+            for start in range(0, len(wanted), _NAMES):
+                columns: dict[str, list[Any]] = {field.name: [] for field in _COLUMNS}
+                for name_id, name_key in wanted[start : start + _NAMES]:
+                    for name in naming.parse(name_key):
+                        for column, value in _parts(self._ids, name_id, name).items():
+                            columns[column].append(value)
+                        self._ids += 1
+                self._insert(side, "*", pa.table(columns, _COLUMNS))
 
     def _insert(self, table: str, columns: str, rows: pa.Table) -> None:
         self._db.register("incoming", rows)
