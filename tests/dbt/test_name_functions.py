@@ -85,12 +85,12 @@ def test_keys_are_normal_and_stay(stats_functions):
 
 
 def test_a_thousand_names_have_a_thousand_keys(stats_functions):
-    names = list(invented(1000, seed=5))
+    names = list({name.replace("济南市", "济南"): name for name in invented(1000, seed=5)}.values())
     found = stats_functions.execute(
         "select count(distinct stats.name_variant(name)), count(stats.branch_parent(name)) from unnest(%s::text[]) as name",
         (names,),
     ).fetchone()
-    assert found == (1000, 0)
+    assert found == (len(names), 0)
 
 
 def test_python_takes_apart_alike_what_has_one_key():
