@@ -32,20 +32,22 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from baotu import naming
 from baotu.linking import MODEL, Matcher, Model
-
 from bench.names import CORRUPTIONS, IMPOSTORS, Change, invented
 
 REAL = Path(__file__).resolve().parents[2] / "shared" / "real"
 
+MILLION = 1_000_000
 #: For how large a register the model is: how many that look alike there are grows with it.
 REGISTER = 10_000
 PER_KIND = 400
 #: Share of parties whose enterprise is in the register, before anything is known of the name.
 PRESENT = 0.8
-#: Above REVIEW a person looks at it; linked without one above the lowest of the grid that is wrong, on the training half
-#: without its clean names, at most once in two thousand: ten times better than asked for, because registers are larger.
+#: Above REVIEW a person looks at it. Linked without one: above the highest of the grid that keeps a recall of 96 % on the
+#: training half without its clean names, a point above what is asked for; all precision beyond that is for registers
+#: larger than the one measured on.
 GRID = (0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995)
-TRAINED_PRECISION = 0.9995
+PRECISION = 0.995
+TRAINED_RECALL = 0.96
 REVIEW = 0.2
 #: Names of the register for which there is another enterprise with the same name in all but one part.
 IMPOSTED = 0.2
@@ -182,7 +184,10 @@ COMPARISONS: dict[str, tuple[str, list[tuple[str, str]]]] = {
         [
             ("same", "form_l = form_r"),
             ("unsaid", "form_l = '' or form_r = ''"),
-            ("other company", "form_l in ('limited', 'shares', 'company') and form_r in ('limited', 'shares', 'company')"),
+            (
+                "other company",
+                "form_l in ('limited', 'shares', 'company') and form_r in ('limited', 'shares', 'company')",
+            ),
             ("other", "ELSE"),
         ],
     ),
@@ -227,7 +232,7 @@ def settings(parameters: dict[str, list[tuple[float, float]]], prior: float) -> 
 
 def untrained() -> Model:
     flat = {name: [(1 / len(levels), 1 / len(levels))] * len(levels) for name, (_, levels) in COMPARISONS.items()}
-    return Model(settings(flat, 0.01), 0.0, "untrained")
+    return Model(settings(flat, 0.01), "untrained", 0.0, 0.0, 0.0)
 
 
 def vectors(model: Model, register: list[str], parties: list[str]) -> list[dict[str, Any]]:
@@ -257,7 +262,9 @@ def train() -> None:
     impostors = defaultdict(set)
     for party, source in _impostors(register):
         impostors[naming.normalized(party.written)].add(source)
-    false = [v for v in vectors(untrained(), register, list(impostors)) if v["enterprise_key"] in impostors[v["party_key"]]]
+    false = [
+        v for v in vectors(untrained(), register, list(impostors)) if v["enterprise_key"] in impostors[v["party_key"]]
+    ]
     share = IMPOSTED * len(names) / len(false)
     growth = REGISTER / len(names)
     parameters, expected = {}, 0.0
@@ -285,21 +292,20 @@ def train() -> None:
             click.echo(f"  {label:16} m {pm:.5f} ({m[label]:4})  u {pu:.5f}  weight {pm / pu:10.3f}")
     prior = PRESENT / (PRESENT + expected)
     click.echo(f"{len(matching)} matching pairs, {len(plain)} different; {expected:.4f} a party; prior {prior:.4f}")
-    told = {"version": "1", "floor": 0.05, "thresholds": {}, "splink": settings(parameters, prior)}
+    told = {"version": "1", "floor": 0.05, "review": REVIEW, "link": 1.0, "splink": settings(parameters, prior)}
     _write_model(told)
     with warehouse(only_functions=True) as url, psycopg.connect(url) as connection:
         linker = Linker(connection, register, parties, Model.load())
     kinds = [kind for kind in dict.fromkeys(p.kind for p in parties) if kind != "clean"]
     click.echo("threshold  precision  recall")
-    chosen = None
     for threshold in GRID:
         table = outcomes(linker, parties, lambda written, at=threshold: linker.by_all(written, at, REVIEW))
         precision, recall, _ = rates(table, kinds)
         click.echo(f"{threshold:9}  {precision:.4f}     {recall:.4f}")
-        chosen = chosen or (threshold if precision >= TRAINED_PRECISION else None)
-    told["thresholds"] = {"link": chosen, "review": REVIEW}
+        if precision >= PRECISION and recall >= TRAINED_RECALL:
+            told["link"] = threshold
     _write_model(told)
-    click.echo(f"chosen: {chosen}")
+    click.echo(f"chosen: {told['link']}")
 
 
 def _write_model(told: dict[str, Any]) -> None:
@@ -429,8 +435,11 @@ def outcomes(linker: Linker, parties: list[Party], how: Callable[[str], Link]) -
 def rates(table: dict[str, Counter[str]], kinds: Iterable[str]) -> tuple[float, float, float]:
     """Precision and recall of automatic links, and recall with the review list, over these kinds."""
     total = sum((table[kind] for kind in kinds), Counter())  # type: ignore[arg-type]
-    to_find = total["right"] + total["missed"] + total["review, right"] + sum(
-        table[k]["wrong"] + table[k]["review, other"] for k in kinds if k in (*CORRUPTIONS, "clean")
+    to_find = (
+        total["right"]
+        + total["missed"]
+        + total["review, right"]
+        + sum(table[k]["wrong"] + table[k]["review, other"] for k in kinds if k in (*CORRUPTIONS, "clean"))
     )
     linked = total["right"] + total["wrong"]
     return (total["right"] / linked if linked else 1.0, total["right"] / to_find if to_find else 1.0,
@@ -473,17 +482,19 @@ def warehouse(*, only_functions: bool = False) -> Iterator[str]:
 
 def figures() -> None:
     """The tables of docs/linking.md, from the half that nothing was chosen on."""
-    told = json.loads(MODEL.read_text(encoding="utf-8"))["thresholds"]
+    model = Model.load()
     register, parties = labelled(half(real_names(), is_training=False), seed=2)
     with warehouse(only_functions=True) as url, psycopg.connect(url) as connection:
-        linker = Linker(connection, register, parties, Model.load())
+        linker = Linker(connection, register, parties, model)
     ways: dict[str, Callable[[str], Link]] = {
         "exact name": linker.exact,
         "rules": linker.by_rules,
-        "rules and model": lambda written: linker.by_all(written, told["link"], told["review"]),
+        "rules and model": lambda written: linker.by_all(written, model.link, model.review),
     }
     absent = ["absent", "absent, miswritten", *IMPOSTORS]
-    click.echo(f"register {len(register):,} names, parties {len(parties):,}; link {told['link']}, review {told['review']}\n")
+    click.echo(
+        f"register {len(register):,} names, parties {len(parties):,}; link {model.link}, review {model.review}\n"
+    )
     click.echo("| parties | way | precision | recall | recall with review |\n|---|---|---|---|---|")
     tables = {way: outcomes(linker, parties, how) for way, how in ways.items()}
     for named, kinds in (("clean", ["clean", *absent]), ("miswritten", [*CORRUPTIONS, *absent])):
@@ -493,7 +504,9 @@ def figures() -> None:
     confusion: Counter[tuple[str, str]] = Counter()
     for kind, counts in tables["rules and model"].items():
         for word, n in counts.items():
-            confusion["clean" if kind == "clean" else "miswritten" if kind in CORRUPTIONS else "not in the register", word] += n
+            confusion[
+                "clean" if kind == "clean" else "miswritten" if kind in CORRUPTIONS else "not in the register", word
+            ] += n
     words = ("right", "wrong", "review, right", "review, other", "missed", "left")
     click.echo(f"\n| parties | {' | '.join(words)} |\n|---|{'---|' * len(words)}")
     for named in ("clean", "miswritten", "not in the register"):
@@ -503,7 +516,9 @@ def figures() -> None:
         n = sum(tables["rules"][kind].values())
         found = [tables[way][kind]["right"] for way in ways]
         ours = tables["rules and model"][kind]
-        shares = [f"{x / n:.3f}" for x in [*found, found[-1] + ours["review, right"]]] if kind not in absent else ["—"] * 4
+        shares = (
+            [f"{x / n:.3f}" for x in [*found, found[-1] + ours["review, right"]]] if kind not in absent else ["—"] * 4
+        )
         click.echo(f"| {kind} | {n} | {' | '.join(shares)} | {ours['wrong']} |")
     click.echo("\nwrong links:")
     for party in parties:
@@ -514,13 +529,15 @@ def figures() -> None:
 
 def neighbours() -> None:
     """How often a name that is in no register would be linked to another's: every real name against all others."""
-    told = json.loads(MODEL.read_text(encoding="utf-8"))["thresholds"]
+    model = Model.load()
     names = real_names()
-    found = [v for v in vectors(Model.load(), names, names) if v["party_key"] != v["enterprise_key"]
+    found = [v for v in vectors(model, names, names) if v["party_key"] != v["enterprise_key"]
              and _label("branch", v) != "of the head"]  # fmt: skip
-    linked = {v["party_key"] for v in found if v["match_probability"] >= told["link"]}
-    listed = {v["party_key"] for v in found if v["match_probability"] >= told["review"]}
-    click.echo(f"{len(names):,} names: {len(linked)} would be linked to another, {len(listed)} be on the review list")
+    click.echo(f"\n| of {len(names):,} real names, like another's at | names | in {MILLION:,} |\n|---|---|---|")
+    for threshold in (model.review, *GRID):
+        alike = {v["party_key"] for v in found if v["match_probability"] >= threshold}
+        share = len(alike) / len(names)
+        click.echo(f"| {threshold} | {len(alike)} ({share:.2%}) | {min(1, share * MILLION / len(names)):.0%} |")
 
 
 # --- speed ------------------------------------------------------------------------------------------------------
@@ -556,11 +573,13 @@ def scale(enterprises: int) -> None:
                 ("stg_food_spot_checks", "producer_name", of_parties),
             ):
                 _deliver(connection, build_id, table, column, names)
-            done = subprocess.run([sys.executable, __file__, "--alone", str(build_id)], check=True, capture_output=True, text=True)
+            done = subprocess.run(
+                [sys.executable, __file__, "--alone", str(build_id)], check=True, capture_output=True, text=True
+            )
             told = json.loads(done.stdout.splitlines()[-1])
             click.echo(
                 f"| {label} | {told['enterprises']:,} × {told['parties']:,} | {told['pairs']:,} | {told['matches']:,}"
-                f" | {told['seconds']:.0f} s | {told['peak_mb']:,.0f} MB |"
+                f" | {told['seconds']:.0f} s | {told['cpu']:.0f} s | {told['peak_mb']:,.0f} MB |"
             )
 
 
@@ -573,7 +592,10 @@ def _deliver(connection: psycopg.Connection, build_id: int, table: str, column: 
         (source,),
     ).fetchone()
     assert row is not None
-    with connection.cursor() as cursor, cursor.copy(f"copy staging.{table} (delivery_id, row_no, {column}) from stdin") as copy:
+    with (
+        connection.cursor() as cursor,
+        cursor.copy(f"copy staging.{table} (delivery_id, row_no, {column}) from stdin") as copy,
+    ):
         for number, name in enumerate(names):
             copy.write_row((row[0], number, name))
     connection.execute(
@@ -591,12 +613,15 @@ def link_alone(build_id: int) -> None:
 
     with connect() as connection:
         result = link_names(connection, build_id=build_id, progress=lambda text: click.echo(text, err=True))
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    click.echo(json.dumps(asdict(result) | {"peak_mb": peak}))
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    cpu = used.ru_utime + used.ru_stime
+    click.echo(json.dumps(asdict(result) | {"peak_mb": used.ru_maxrss / 1024, "cpu": cpu}))
 
 
 @click.command()
-@click.option("--train", "is_training", is_flag=True, help="Count the model's parameters and choose its threshold anew.")
+@click.option(
+    "--train", "is_training", is_flag=True, help="Count the model's parameters and choose its threshold anew."
+)
 @click.option("--scale", "is_scale", is_flag=True, help="Time and memory instead of precision and recall.")
 @click.option("--enterprises", default=1_000_000, show_default=True, help="For --scale; a fifth as many parties.")
 @click.option("--alone", type=int, hidden=True)

@@ -8,7 +8,6 @@ The model is splink's (Fellegi and Sunter): `linking.json` beside this file, tra
 Candidates come from block keys that a name gives by itself (`naming.block_keys`).
 """
 
-import csv
 import json
 import logging
 import tempfile
@@ -54,7 +53,22 @@ _COLUMNS = pa.schema(
     + [
         (column, pa.string())
         for column in (
-            *("role", "province", "city", "district", "stem", "core", "trade", "form", "numbers", "branch", "branch_numbers", "division", "text", "digits"),
+            *(
+                "role",
+                "province",
+                "city",
+                "district",
+                "stem",
+                "core",
+                "trade",
+                "form",
+                "numbers",
+                "branch",
+                "branch_numbers",
+                "division",
+                "text",
+                "digits",
+            ),
             *("sound", "look", "letters", "branch_sound"),
         )
     ]
@@ -76,11 +90,16 @@ class LinkingResult:
 
 @dataclass(frozen=True)
 class Model:
-    """splink's settings, the probability below which a pair is forgotten, and a version that changes with all of it."""
+    """splink's settings, and a version that changes with all that a probability depends on.
+
+    Pairs below `floor` are forgotten. At or above `link` one alone is linked, at or above `review` a person looks at it.
+    """
 
     settings: dict[str, Any]
-    floor: float
     version: str
+    floor: float
+    review: float
+    link: float
 
     @classmethod
     def load(cls, path: Path = MODEL) -> "Model":
@@ -88,7 +107,9 @@ class Model:
         for part in (path, Path(naming.__file__), Path(naming.__file__).with_suffix(".json"), Path(__file__)):
             digest.update(part.read_bytes())
         told = json.loads(path.read_text(encoding="utf-8"))
-        return cls(told["splink"], told["floor"], f"{told['version']}-{digest.hexdigest()[:8]}")
+        return cls(
+            told["splink"], f"{told['version']}-{digest.hexdigest()[:8]}", told["floor"], told["review"], told["link"]
+        )
 
 
 def link_names(
@@ -168,9 +189,7 @@ def _new_names(
             yield row[0]
 
 
-def _known_names(
-    connection: psycopg.Connection, side: str, version: str, path: Path, matcher: "Matcher"
-) -> None:
+def _known_names(connection: psycopg.Connection, side: str, version: str, path: Path, matcher: "Matcher") -> None:
     query = sql.SQL(
         "copy (select name_key, array_to_string(block_keys, ' ') from ops.linked_name where model_version = {}"
         " and side = {} and block_keys <> '{{}}') to stdout (format csv)"
@@ -375,12 +394,15 @@ class Matcher:
             " 'compared_enterprise' || '-__-' || enterprise_uid as join_key_r from pair"
         )
         api = DuckDBAPI(self._db)
-        tables = [api.register(f"compared_{side}", dataset_display_name=f"compared_{side}") for side in ("enterprise", "party")]
+        tables = [
+            api.register(f"compared_{side}", dataset_display_name=f"compared_{side}")
+            for side in ("enterprise", "party")
+        ]
         linker = Linker(tables, self._model.settings, log_level=None)
         linker.table_management.register_blocked_pairs_for_predict(api.register("blocked"))
         predicted = linker.inference.predict(threshold_match_probability=floor, warning_mode="never")
         self._db.execute(f"create or replace table scored as select * from {predicted.physical_name}")
-        api.delete_tables_created_by_splink_from_db()
+        api.delete_tables_created_by_splink_from_db()  # type: ignore[no-untyped-call]
         return "scored"
 
     def _parse_candidates(self) -> None:

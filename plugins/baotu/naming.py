@@ -20,9 +20,7 @@ _LISTS = json.loads(Path(__file__).with_suffix(".json").read_text(encoding="utf-
 
 #: What stands in for a character that is kept from us, as in 长*实业; X only between Chinese characters.
 #: ○ is a zero between numerals.
-_MASK = re.compile(
-    r"[*×✕╳☓●◯■□▇█?�#…某]|\.{2,}|_{2,}|(?<=[一-鿿])X+(?=[一-鿿])|(?<![零〇○一二三四五六七八九十0-9])○"
-)
+_MASK = re.compile(r"[*×✕╳☓●◯■□▇█?�#…某]|\.{2,}|_{2,}|(?<=[一-鿿])X+(?=[一-鿿])|(?<![零〇○一二三四五六七八九十0-9])○")
 _DIGEST = re.compile(r"[0-9A-F]{16}")
 _HAN = re.compile(r"[一-鿿]")
 #: No name at all. Whoever writes one of these means nobody.
@@ -51,7 +49,9 @@ _PROVINCE_END = ("省", "市", "壮族自治区", "回族自治区", "维吾尔�
 _CITY_END = ("市", "地区", "自治州", "盟", "州")
 _SMALL_PLACE = re.compile(r"^([一-鿿]{1,3})(?:自治县|[县旗]|(?<![小社园城新])[区市])(?!场|政|域|民|委|里|内|长)")
 #: …区 and …市 that are no place.
-_NO_PLACE = re.compile(r"^(?:超|夜|都|城|菜|股|门|上|小|社|园|景|校|厂|片|特|新|矿|东|西|南|北|老)[区市]|^.{0,2}(?:超|夜|都|门|菜)市")
+_NO_PLACE = re.compile(
+    r"^(?:超|夜|都|城|菜|股|门|上|小|社|园|景|校|厂|片|特|新|矿|东|西|南|北|老)[区市]|^.{0,2}(?:超|夜|都|门|菜)市"
+)
 _OPEN_CITIES = sorted(_LISTS["cities_only_with_suffix"])
 
 _FORMS = (
@@ -81,17 +81,22 @@ _FORMS = (
     ("厂", "factory", ""),
 )
 #: Cut off at the end of a cell, at least two characters of it left.
-_CUT = tuple(
-    (written, form)
-    for whole, form in (("有限公司", "limited"), ("有限责任公司", "limited"), ("股份有限公司", "shares"))
-    for written in (whole[:end] for end in range(len(whole) - 1, 1, -1))
-    if written != "有限"
-) + (("有限", "limited"),)
+_CUT = (
+    *(
+        (whole[:end], form)
+        for whole, form in (("有限公司", "limited"), ("有限责任公司", "limited"), ("股份有限公司", "shares"))
+        for end in range(len(whole) - 1, 2, -1)
+    ),
+    ("有限", "limited"),
+    ("股份", "shares"),
+)
 
 _HEAD = re.compile(
     r"^(.{3,}?(?:有限责任公司|有限公司|股份公司|集团公司|总公司|(?<!分)公司|专业合作社|供销合作社|合作社|供销社))(.{1,40})$"
 )
-_FACTORY_HEAD = re.compile(r"^(.{3,}?厂)(.{1,20}(?:分厂|车间|门市部|营业部|经营部|分店|销售部|服务部|办事处|销售处|分部))$")
+_FACTORY_HEAD = re.compile(
+    r"^(.{3,}?厂)(.{1,20}(?:分厂|车间|门市部|营业部|经营部|分店|销售部|服务部|办事处|销售处|分部))$"
+)
 _BRANCH = re.compile(
     r"(?:分公司|支公司|子公司|分厂|工厂|总厂|食品厂|加工厂|厂|车间|工段|店|门市部?|门店|专柜|专卖|营业部|营业厅|营业所|经营部|经营处|经销部|批发部|"
     r"销售部|销售处|销售中心|服务部|服务站|服务中心|办事处|管理处|加油站|加气站|超市|商场|商城|卖场|广场|酒店|宾馆|餐厅|食堂|市场|基地|"

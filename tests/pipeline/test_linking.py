@@ -1,5 +1,6 @@
 """Names linked in a warehouse: once each, whatever comes first, all or nothing."""
 
+import dataclasses
 import random
 
 import pytest
@@ -86,13 +87,19 @@ def test_every_kind_of_party_is_read_and_nothing_withheld_matches(warehouse):
     with warehouse.connect() as connection:
         deliver(connection, "stg_enterprise_registry", "normalized_name", register)
         for table, column in linking.PARTIES:
-            deliver(connection, table, column, ["济南示例华泰食品有限责任公司", f"济南示例华泰食品有限公司第{column}店"])
+            deliver(
+                connection, table, column, ["济南示例华泰食品有限责任公司", f"济南示例华泰食品有限公司第{column}店"]
+            )
         deliver(connection, "stg_food_spot_checks", "producer_name", ["济南示例长*实业有限公司", "/", "无", "张三"])
         linked(connection)
         matches, compared = kept(warehouse)
     assert {m["party_key"] for m in matches} >= {"济南示例华泰食品有限责任公司"}
-    assert not [m for m in matches if "*" in m["party_key"] + m["enterprise_key"] or m["party_key"] in ("/", "无", "张三")]
-    assert [c["block_keys"] for c in compared if c["name_key"] in ("/", "无", "张三", "济南示例长*实业有限公司")] == [[]] * 5
+    assert not [
+        m for m in matches if "*" in m["party_key"] + m["enterprise_key"] or m["party_key"] in ("/", "无", "张三")
+    ]
+    assert [c["block_keys"] for c in compared if c["name_key"] in ("/", "无", "张三", "济南示例长*实业有限公司")] == [
+        []
+    ] * 5
 
 
 def test_a_build_reads_what_it_touches_and_no_rejected_delivery(warehouse):
@@ -101,7 +108,9 @@ def test_a_build_reads_what_it_touches_and_no_rejected_delivery(warehouse):
             "insert into ops.build (status, as_of_on, known_at_on, code_version, backend_pid)"
             " values ('running', '2022-12-31', '2022-12-31', 'x', 0) returning build_id"
         ).fetchone()[0]
-        deliver(connection, "stg_enterprise_registry", "normalized_name", ["济南示例华泰食品有限公司"], build_id=build_id)
+        deliver(
+            connection, "stg_enterprise_registry", "normalized_name", ["济南示例华泰食品有限公司"], build_id=build_id
+        )
         linked(connection)
         deliver(connection, "stg_food_spot_checks", "producer_name", ["济南示例华泰食品公司"], build_id=build_id)
         deliver(connection, "stg_food_spot_checks", "producer_name", ["济南示例别的食品公司"])
@@ -138,9 +147,9 @@ def test_a_new_model_begins_anew(warehouse, monkeypatch):
         deliver(connection, "stg_food_spot_checks", "producer_name", ["济南示例华泰食品公司"])
         linked(connection)
         model = linking.Model.load()
-        newer = linking.Model(model.settings, model.floor, "2-of-a-test")
+        newer = dataclasses.replace(model, version="2-of-a-test")
         monkeypatch.setattr(linking.Model, "load", classmethod(lambda cls: newer))
         assert linked(connection).matches == 1
-    assert warehouse.rows("select model_version from ops.name_match union select model_version from ops.linked_name") == [
-        {"model_version": "2-of-a-test"}
-    ]
+    assert warehouse.rows(
+        "select model_version from ops.name_match union select model_version from ops.linked_name"
+    ) == [{"model_version": "2-of-a-test"}]

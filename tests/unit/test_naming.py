@@ -94,5 +94,18 @@ def test_numbers_however_written():
 
 
 def test_any_text_is_taken_apart_without_an_error():
-    for text in ("公司", "有限公司", "济南市", "()", "((()", "))))", "委托方:", ":;:;", "济南市市中区", "第", "分公司分公司分公司", "厂" * 100):
+    for text in (
+        "公司",
+        "有限公司",
+        "济南市",
+        "()",
+        "((()",
+        "))))",
+        "委托方:",
+        ":;:;",
+        "济南市市中区",
+        "第",
+        "分公司分公司分公司",
+        "厂" * 100,
+    ):
         naming.parse(text)
