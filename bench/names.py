@@ -16,7 +16,22 @@ _SOUNDS = {c: group for group in naming._LISTS["sounds"] for c in group[:40]}
 _LOOKS = {c: group for group in naming._LISTS["looks"] for c in group}
 _COMMON = "华天金新中大德东海三万鑫恒泰盛源通达利兴宏瑞康永安信富丰祥和润诚正龙福美佳明光亚联智创科力奥博凯顺昌隆宝嘉泉鲁齐舜百益"
 _CITIES = ("青岛", "淄博", "烟台", "潍坊", "济宁", "泰安", "临沂", "德州", "聊城", "北京", "上海", "郑州")
-_TRADES = ("食品", "商贸", "科技", "机械", "建材", "化工", "服饰", "餐饮管理", "电子", "粮油", "物流", "装饰工程", "生物科技", "包装制品")
+_TRADES = (
+    "食品",
+    "商贸",
+    "科技",
+    "机械",
+    "建材",
+    "化工",
+    "服饰",
+    "餐饮管理",
+    "电子",
+    "粮油",
+    "物流",
+    "装饰工程",
+    "生物科技",
+    "包装制品",
+)
 _ROADS = ("泉城路", "经十路", "解放路", "文化东路", "花园路", "英雄山路", "无影山", "洪楼")
 
 
@@ -37,9 +52,7 @@ def _place_added(draw: random.Random, name: str) -> str | None:
     if name.startswith("济南市"):
         return "山东省" + name
     if name.startswith("济南"):
-        return draw.choice(["山东省济南市", "山东", "山东省"]) + name.removeprefix("济南") if False else draw.choice(
-            ["山东省济南市" + name[2:], "济南市" + name[2:], "山东" + name]
-        )
+        return draw.choice(["山东省济南市" + name[2:], "济南市" + name[2:], "山东" + name])
     if name.startswith("山东省"):
         return "山东" + name[3:]
     if name.startswith("山东"):
@@ -128,7 +141,9 @@ def _spaces(draw: random.Random, name: str) -> str | None:
 
 
 def _note(draw: random.Random, name: str) -> str | None:
-    return draw.choice([name + "(分装)", name + "（代号QDO）", "生产企业：" + name, "分装商：" + name, name + "(委托加工)"])
+    return draw.choice(
+        [name + "(分装)", name + "（代号QDO）", "生产企业：" + name, "分装商：" + name, name + "(委托加工)"]
+    )
 
 
 CORRUPTIONS: dict[str, Change] = {
@@ -187,13 +202,6 @@ def _group(draw: random.Random, name: str) -> str | None:
     if "集团" in name:
         return name.replace("(集团)", "").replace("集团", "", 1)
     return re.sub(r"(有限(?:责任)?公司)$", r"集团\1", name) if name.endswith("公司") and "有限" in name else None
-
-
-def _sibling(draw: random.Random, name: str) -> str | None:
-    parsed = naming.parse(naming.normalized(name))
-    if not parsed or len(parsed[0].core) < 2 or name.count(parsed[0].core) != 1 or not parsed[0].trade:
-        return None
-    return name.replace(parsed[0].core, parsed[0].core + draw.choice(["二", "新", "东", "大", "城"]))
 
 
 IMPOSTORS: dict[str, Change] = {

@@ -8,7 +8,6 @@ The model is splink's (Fellegi and Sunter): `linking.json` beside this file, tra
 Candidates come from block keys that a name gives by itself (`naming.block_keys`).
 """
 
-import csv
 import json
 import logging
 import tempfile
@@ -91,11 +90,16 @@ class LinkingResult:
 
 @dataclass(frozen=True)
 class Model:
-    """splink's settings, the probability below which a pair is forgotten, and a version that changes with all of it."""
+    """splink's settings, and a version that changes with all that a probability depends on.
+
+    Pairs below `floor` are forgotten. At or above `link` one alone is linked, at or above `review` a person looks at it.
+    """
 
     settings: dict[str, Any]
-    floor: float
     version: str
+    floor: float
+    review: float
+    link: float
 
     @classmethod
     def load(cls, path: Path = MODEL) -> "Model":
@@ -103,7 +107,9 @@ class Model:
         for part in (path, Path(naming.__file__), Path(naming.__file__).with_suffix(".json"), Path(__file__)):
             digest.update(part.read_bytes())
         told = json.loads(path.read_text(encoding="utf-8"))
-        return cls(told["splink"], told["floor"], f"{told['version']}-{digest.hexdigest()[:8]}")
+        return cls(
+            told["splink"], f"{told['version']}-{digest.hexdigest()[:8]}", told["floor"], told["review"], told["link"]
+        )
 
 
 def link_names(
@@ -277,7 +283,6 @@ class Matcher:
                 }
             )
             self._insert(f"{side}_name", "name_id, name_key, true, block_keys", named)
-            self._insert_parts(side, zip(ids, parsed, strict=True))
         self._db.execute(
             f"insert into {side}_key select unnest(block_keys), name_id, true from {side}_name where name_id >= {first}"
         )
@@ -286,15 +291,15 @@ class Matcher:
     def add_known(self, side: str, path: Path) -> None:
         """Names that have been compared with all others of that kind: key and block keys, as CSV."""
         self._db.execute(
-            f"insert into {side}_name select row_number() over () + {self._next_name - 1}, name_key, false, null"
-            f" from read_csv('{path}', header = false, columns = {{'name_key': 'varchar', 'keys': 'varchar'}})"
+            f"create or replace temp table known as select (row_number() over () + {self._next_name - 1})::integer as name_id,"
+            " name_key, string_split(keys, ' ')::integer[] as block_keys from read_csv(?, header = false,"
+            " quote = '\"', escape = '\"', columns = {'name_key': 'varchar', 'keys': 'varchar'})",
+            [str(path)],
         )
-        self._db.execute(
-            f"insert into {side}_key select unnest(string_split(told.keys, ' '))::integer, name_id, false"
-            f" from read_csv('{path}', header = false, columns = {{'name_key': 'varchar', 'keys': 'varchar'}}) as told"
-            f" inner join {side}_name as named on named.name_key = told.name_key and not named.is_new"
-        )
-        self._next_name = self._count(f"select coalesce(max(name_id) + 1, 0) from {side}_name")
+        self._db.execute(f"insert into {side}_name select name_id, name_key, false, null from known")
+        self._db.execute(f"insert into {side}_key select unnest(block_keys), name_id, false from known")
+        self._next_name += self._count("select count(*) from known")
+        self._db.execute("drop table known")
 
     def match(self, progress: Callable[[str], None] = log.debug) -> int:
         """Compare all candidates of which one is new. Says how many."""
@@ -316,8 +321,7 @@ class Matcher:
                 " inner join enterprise_key as enterprise using (block_key)"
                 f" where portion.number = {number} and (party.is_new or enterprise.is_new)"
             )
-            self._parse_known("party")
-            self._parse_known("enterprise")
+            self._parse_candidates()
             compared += self._compare()
             progress(f"Linking: portion {numbers.index(number) + 1} of {len(numbers)}, {compared} pairs")
         return compared
@@ -339,6 +343,7 @@ class Matcher:
         self._db.execute("create or replace table candidate as select distinct party.name_id as party_id,"
             " enterprise.name_id as enterprise_id from party_key as party inner join enterprise_key as enterprise"
             " using (block_key)")  # fmt: skip
+        self._parse_candidates()
         scored = self._scored(0)
         rows = self._db.execute(
             f"select p.name_key as party_key, e.name_key as enterprise_key, pp.role, s.* from {scored} as s"
@@ -397,26 +402,24 @@ class Matcher:
         linker.table_management.register_blocked_pairs_for_predict(api.register("blocked"))
         predicted = linker.inference.predict(threshold_match_probability=floor, warning_mode="never")
         self._db.execute(f"create or replace table scored as select * from {predicted.physical_name}")
-        api.delete_tables_created_by_splink_from_db()
+        api.delete_tables_created_by_splink_from_db()  # type: ignore[no-untyped-call]
         return "scored"
 
-    def _parse_known(self, side: str) -> None:
-        """Parts of names that were compared before and are candidates now."""
-        wanted = self._db.execute(
-            f"select name_id, name_key from {side}_name where name_id in (select {side}_id from candidate)"
-            f" and not is_new and name_id not in (select name_id from {side})"
-        ).fetchall()
-        for start in range(0, len(wanted), _NAMES):
-            batch = wanted[start : start + _NAMES]
-            self._insert_parts(side, ((name_id, naming.parse(key)) for name_id, key in batch))
-
-    def _insert_parts(self, side: str, parsed: Iterable[tuple[int, list[Name]]]) -> None:
-        rows = []
-        for name_id, parts in parsed:
-            for name in parts:
-                rows.append(_parts(self._ids, name_id, name))
-                self._ids += 1
-        self._insert(side, "*", pa.Table.from_pylist(rows, _COLUMNS))
+    def _parse_candidates(self) -> None:
+        """Parts of the names that are candidates, once each: most of a register resembles no party."""
+        for side in ("party", "enterprise"):
+            wanted = self._db.execute(
+                f"select name_id, name_key from {side}_name where name_id in (select {side}_id from candidate)"
+                f" and name_id not in (select name_id from {side})"
+            ).fetchall()
+            for start in range(0, len(wanted), _NAMES):
+                columns: dict[str, list[Any]] = {field.name: [] for field in _COLUMNS}
+                for name_id, name_key in wanted[start : start + _NAMES]:
+                    for name in naming.parse(name_key):
+                        for column, value in _parts(self._ids, name_id, name).items():
+                            columns[column].append(value)
+                        self._ids += 1
+                self._insert(side, "*", pa.table(columns, _COLUMNS))
 
     def _insert(self, table: str, columns: str, rows: pa.Table) -> None:
         self._db.register("incoming", rows)

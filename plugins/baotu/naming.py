@@ -47,7 +47,7 @@ _BRACKET = re.compile(r"\(([^()]*)\)")
 
 _PROVINCE_END = ("省", "市", "壮族自治区", "回族自治区", "维吾尔自治区", "自治区", "特别行政区")
 _CITY_END = ("市", "地区", "自治州", "盟", "州")
-_SMALL_PLACE = re.compile(r"^([一-鿿]{1,3})(?<![小社园城新])(?:自治县|[县区旗市])(?!场|政|域|民|委|里|内|长)")
+_SMALL_PLACE = re.compile(r"^([一-鿿]{1,3})(?:自治县|[县旗]|(?<![小社园城新])[区市])(?!场|政|域|民|委|里|内|长)")
 #: …区 and …市 that are no place.
 _NO_PLACE = re.compile(
     r"^(?:超|夜|都|城|菜|股|门|上|小|社|园|景|校|厂|片|特|新|矿|东|西|南|北|老)[区市]|^.{0,2}(?:超|夜|都|门|菜)市"
@@ -81,12 +81,15 @@ _FORMS = (
     ("厂", "factory", ""),
 )
 #: Cut off at the end of a cell, at least two characters of it left.
-_CUT = tuple(
-    (written, form)
-    for whole, form in (("有限公司", "limited"), ("有限责任公司", "limited"), ("股份有限公司", "shares"))
-    for written in (whole[:end] for end in range(len(whole) - 1, 1, -1))
-    if written != "有限"
-) + (("有限", "limited"),)
+_CUT = (
+    *(
+        (whole[:end], form)
+        for whole, form in (("有限公司", "limited"), ("有限责任公司", "limited"), ("股份有限公司", "shares"))
+        for end in range(len(whole) - 1, 2, -1)
+    ),
+    ("有限", "limited"),
+    ("股份", "shares"),
+)
 
 _HEAD = re.compile(
     r"^(.{3,}?(?:有限责任公司|有限公司|股份公司|集团公司|总公司|(?<!分)公司|专业合作社|供销合作社|合作社|供销社))(.{1,40})$"
@@ -164,8 +167,13 @@ def parties(key: str) -> list[tuple[str, str]]:
             found = [("", found[0][1])]
     else:
         found = [("", part) for part in _BOTH.split(key)]
-    return [(role, part.strip("/;;、,,。.:()")  if part.count("(") == part.count(")") else part.strip("/;;、,,。.:"))
-            for role, part in found if part]  # fmt: skip
+    # A bracket is a part's own where it has both.
+    marks_between = "/;;、,,。.:"
+    return [
+        (role, part.strip(marks_between if part.count("(") == part.count(")") else marks_between + "()"))
+        for role, part in found
+        if part
+    ]
 
 
 def parse(key: str) -> list[Name]:
@@ -324,6 +332,10 @@ def _headless(text: str) -> str | None:
 
 def _form(text: str) -> tuple[str, str]:
     """The stem, and the class of the form: limited, shares, company, cooperative, supply, farm, factory or ""."""
+    text = text.replace("股股份有", "股份有").replace("股份份有", "股份有")
+    doubled = text.endswith(("有有限公司", "有有限责任公司")) and text.rpartition("有有限")[0]
+    if doubled and doubled[-2:] in _TRADES:
+        return doubled, "limited"
     for written, form, kept in _FORMS:
         if text.endswith(written) and len(text) - len(written) >= 2:
             if form != "company" and form != "factory":
