@@ -12,6 +12,7 @@ from baotu.samples import (
     enterprises,
     food,
     industry,
+    inspections,
     readings,
     surveys,
     titles,
@@ -21,7 +22,7 @@ from baotu.samples.deliveries import Delivery
 from baotu.samples.files import write, write_delivery
 from baotu.samples.truth import RULES, truth_of
 
-_SOURCES = (weights, food, agriculture, industry, surveys, enterprises, titles, brands, readings)
+_SOURCES = (weights, food, agriculture, industry, surveys, enterprises, titles, brands, readings, inspections)
 
 
 def write_samples(out: Path, truth: Path, seed: int = 2020, scale: float = 0.1) -> list[Path]:
