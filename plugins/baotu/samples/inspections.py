@@ -257,8 +257,8 @@ def _results(year: int, quarter: int, inspections: list[_Inspection]) -> Deliver
         cells = _cells(inspection, year, 0, published_on=told)
         error = None
         if inspection.is_held:
-            cells["drawn_on"] = f"{year}-02-30"
-            error = Fault("drawn_on", "a day that does not exist", "INS006")
+            cells["inspected_on"] = f"{year}-02-30"
+            error = Fault("inspected_on", "a day that does not exist", "INS006")
         elif place == 10:
             error = Fault("officers", "by one officer", "INS102", "info")
         elif place == 12:
