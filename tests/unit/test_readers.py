@@ -320,6 +320,7 @@ def test_each_person_of_a_cell_is_a_hash(tmp_path: Path) -> None:
         ("370102202105030123", "370102202105030123"),  # a form's number with a day in it
         ("91370102MA3ABCDE1X", "91370102MA3ABCDE1X"),
         ("6901234567892", "6901234567892"),
+        ("铅≤0.2mg/kg", "铅≤0.2mg/kg"),
     ],
 )
 def test_numbers_of_persons_in_free_text(deliver: Deliver, text: str, kept: str) -> None:
@@ -331,6 +332,13 @@ def test_a_bare_mobile_number_is_kept_where_it_may_be_another(deliver: Deliver) 
     reading, rows = deliver("食品名称,抽样编号,判定,附记,备注\n甲,13800138000,合格,13800138000,13800138000\n")
     assert values(reading, rows, "sample_no", "remark") == [("13800138000", "[手机号码]")]
     assert rows[0].extra == {"附记": "[手机号码]"}
+
+
+def test_a_name_that_a_word_announces(deliver: Deliver) -> None:
+    text = "联系人：张三丰，执法人员: 李四、王五；负责人不在场"
+    reading, rows = deliver(f"食品名称,判定,附记,备注\n甲,合格,{text},{text}\n")
+    kept = "联系人：[姓名]，执法人员: [姓名]；负责人不在场"
+    assert values(reading, rows, "remark") == [(kept,)] and rows[0].extra == {"附记": kept}
 
 
 CODED = "食品名称,被抽样单位,被抽样单位地址,判定,被抽样单位统一社会信用代码\n"

@@ -4,7 +4,7 @@
 
 with member as (
     select
-        {{ hash_id(['office', 'snapshot_id', 'snapshot_on']) }} as snapshot_key,
+        {{ hash_id(['directory_kind', 'office', 'snapshot_id', 'snapshot_on']) }} as snapshot_key,
         member_id,
         object_key,
         name_key,

@@ -39,7 +39,7 @@ task as (
 
 directory as (
     select
-        {{ hash_id(['office', 'snapshot_id', 'snapshot_on']) }} as snapshot_key,
+        {{ hash_id(['directory_kind', 'office', 'snapshot_id', 'snapshot_on']) }} as snapshot_key,
         *
     from {{ ref('fct_inspection_directory') }}
     where

@@ -78,7 +78,12 @@ _OTHER_NUMBER = re.compile(
 )
 _LONG_NUMBER = re.compile(r"\d{11}|1[3-9]\d[- ]\d{4}[- ]?\d{4}")
 _WORDS = re.compile(r"[\u4e00-\u9fff]")
-WITHHELD_IDENTITY, WITHHELD_MOBILE = "[证件号码]", "[手机号码]"
+#: A name behind a word and a colon, in a remark or a title: 联系人：张三.
+_NAMED = re.compile(
+    r"((?:联系人|联络人|负责人|法定代表人|法人代表|法人|经营者|业主|店主|户主|经办人|当事人|填表人|填报人|制表人|审核人|签收人"
+    r"|执法人员|检查人员|抽样人员?|采样人员?|检验人员?|姓名)[:：]\s*)([\u4e00-\u9fff·]{2,4}(?:[、,，][\u4e00-\u9fff·]{2,4}(?![\u4e00-\u9fff]*[:：]))*)"
+)
+WITHHELD_IDENTITY, WITHHELD_MOBILE, WITHHELD_NAME = "[证件号码]", "[手机号码]", "[姓名]"
 
 
 def _is_identity(text: str, found: re.Match[str]) -> bool:
@@ -88,12 +93,14 @@ def _is_identity(text: str, found: re.Match[str]) -> bool:
     return "10X98765432"[total % 11] == number[17].upper() or bool(_IDENTITY_NAMED.search(text[: found.start()]))
 
 
-def without_numbers(text: str, *, is_free: bool = False) -> str:
+def without_persons(text: str, *, is_free: bool = False) -> str:
     """A text without numbers of persons: identity numbers that keep their check, mobile numbers among words.
 
     A cell of eleven digits and nothing else keeps them, for it may be a form's number or a lot; unless `is_free`: a
-    remark, or a column that nobody declared.
+    remark, or a column that nobody declared. There names go too that a word announces.
     """
+    if is_free:
+        text = _NAMED.sub(rf"\1{WITHHELD_NAME}", text)
     if not _LONG_NUMBER.search(text):
         return text
     whole = text
@@ -116,10 +123,12 @@ def scrubbed(rows: Callable[[Reading], Iterator[Row]], columns: Sequence[str]) -
             values = row.values
             for index, text in enumerate(values):
                 if text and len(text) > 10 and is_suspect(text):
-                    values[index] = without_numbers(text, is_free=index == free)
+                    values[index] = without_persons(text)
+            if free >= 0 and (remark := values[free]):
+                values[free] = without_persons(remark, is_free=True)
             for key, text in row.extra.items():
-                if text and len(text) > 10 and is_suspect(text):
-                    row.extra[key] = without_numbers(text, is_free=True)
+                if text:
+                    row.extra[key] = without_persons(text, is_free=True)
             yield row
 
     return without
