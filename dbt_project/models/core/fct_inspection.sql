@@ -18,7 +18,6 @@ corrected as (
 staged as (
     select
         staged.*,
-        array_to_string(staged.officer_hashes, ' ') as officer_hash_text,
         quarantined.row_no is not null as is_quarantined,
         corrected.corrected_on
     from {{ ref('stg_random_inspections') }} as staged
@@ -49,7 +48,7 @@ described as (
         {% for column in [
             'task_no', 'task_name', 'office', 'enterprise_name', 'name_key', 'enterprise_uscc', 'object_key',
             'division_code', 'category_text', 'snapshot_id', 'draw_method', 'draw_seed', 'drawn_on', 'inspected_on',
-            'officer_hash_text', 'result_code',
+            'officer_hashes', 'result_code',
         ] -%}
         (array_agg({{ column }} order by is_quarantined, row_no) filter (where {{ column }} is not null))[1]
             as {{ column }}{{ "," if not loop.last }}
@@ -84,8 +83,8 @@ select
     published_on,
     -- The day by which it belongs to a period.
     coalesce(inspected_on, drawn_on) as dated_on,
-    string_to_array(officer_hash_text, ' ') as officer_hashes,
-    cardinality(string_to_array(officer_hash_text, ' ')) as officer_count,
+    string_to_array(officer_hashes, ' ') as officer_hashes,
+    cardinality(string_to_array(officer_hashes, ' ')) as officer_count,
     item_count,
     coalesce(has_key_item, false) as has_key_item,
     coalesce(has_general_item, false) as has_general_item,

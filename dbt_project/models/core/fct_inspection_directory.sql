@@ -53,6 +53,6 @@ select
     object_key,
     case when record_kind = 'object_directory' then coalesce(division_code, '370100') end as division_code,
     category_text,
-    case when record_kind = 'officer_directory' then officer_hashes[1] end as officer_hash
+    case when record_kind = 'officer_directory' then officer_hashes end as officer_hash
 from staged
 where place = 1

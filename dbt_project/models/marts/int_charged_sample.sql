@@ -14,6 +14,8 @@ with final as (
             and {{ definition_in_force('definition', known_at()) }}
     where
         sample.is_judged
+        -- Of monitoring and rapid tests nothing is concluded.
+        and sample.sampling_kind not in ('risk_monitoring', 'rapid_test')
         and sample.sampled_on <= {{ as_of() }}
         and sample.known_from_on <= {{ known_at() }}
         and (sample.known_before_on is null or sample.known_before_on > {{ known_at() }})

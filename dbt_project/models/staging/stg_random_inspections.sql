@@ -117,7 +117,7 @@ worded as (
         {% for column in dates -%}
         stats.parse_date({{ column }}) as {{ column }}_date,
         {% endfor -%}
-        string_to_array(officers, ' ') as officer_hashes
+        cardinality(string_to_array(officers, ' ')) as officers_count
     from cells
     {{ computed_once() }}
 ),
@@ -210,8 +210,8 @@ select
     drawn_date as drawn_on,
     inspected_on_date as inspected_on,
     published_date as published_on,
-    officer_hashes,
-    cardinality(officer_hashes) as officer_count,
+    officers as officer_hashes,
+    officers_count as officer_count,
     item_name,
     item_class_text,
     item_class_code as item_class,
