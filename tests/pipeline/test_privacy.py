@@ -25,11 +25,13 @@ from baotu.sources import Source, load_source, load_sources
 from tests.pipeline.conftest import Installation
 
 SOURCES = tuple(load_sources())
+#: Sources that a dry run is tried with: it takes seconds, and reads as any other reading does.
+DRY = ("food_spot_checks", "random_inspections", "enterprise_registry")
 #: Of nobody: names of a doubled surname that occurs nowhere else, numbers with right checks.
 NAME = "濮阳"
 GIVEN = "甲乙丙丁戊己庚辛壬癸子丑寅卯辰巳午未申酉戌亥天地玄黄宇宙洪荒日月盈昃"
 MOBILE = "1399876"
-IDENTITY = "37010119760"
+IDENTITY = "3701011976"
 
 #: Undeclared headers under which an office may send persons.
 HEADERS = {
@@ -53,7 +55,8 @@ class Persons:
             return f"{NAME}{GIVEN[a % len(GIVEN)]}{GIVEN[b]}"
         if kind == "mobile":
             return f"{MOBILE}{self.count:04d}"
-        body = f"{IDENTITY}101{self.count:03d}"
+        month, day = divmod(self.count // 1000, 28)
+        body = f"{IDENTITY}{month + 1:02d}{day + 1:02d}{self.count % 1000:03d}"
         weighted = sum(int(digit) * pow(2, 17 - place, 11) for place, digit in enumerate(body))
         return body + "10X98765432"[weighted % 11]
 
@@ -180,8 +183,7 @@ def test_no_person_leaves_the_archive(
         good = [with_persons(source, persons) for _ in range(3)]
         warehouse.put(source_id, "示例_20210601.csv", text(good, f'"联系人：{persons("name")}"'))
         warehouse.put(source_id, "示例簿_20210602.xlsx", book([with_persons(source, persons)], persons))
-        # Too many or too few fields: cells stand beside their columns. Among many good rows they are held back.
-        plain = text([usual(source) for _ in range(30)])
+        # Too many or too few fields: cells stand beside their columns.
         shifted = text([with_persons(source, persons)]).splitlines()
         warehouse.put(
             source_id, "示例错位_20210603.csv",
@@ -193,9 +195,10 @@ def test_no_person_leaves_the_archive(
         warehouse.put(source_id, "示例乱_20210604.csv", text(wrong))
         warehouse.put(source_id, "示例无表头_20210605.csv", "\n".join(text(good).splitlines()[1:]) + "\n")
         warehouse.put(source_id, "示例名单_20210606.csv", text([{h: persons(k) for h, k in HEADERS.items()}]))
-        assert plain
         ingest.load(source_id)
         ingest.validate(source_id)
+        if source_id not in DRY:
+            continue
         dry = tmp_path / f"{source_id}.csv"
         dry.write_text(text([with_persons(source, persons)]), encoding="utf-8")
         run("load", source_id, str(dry), "--dry-run")

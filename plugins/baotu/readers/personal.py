@@ -7,7 +7,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 
-from baotu.readers.reading import File, Part, Reading, Row
+from baotu.readers.reading import FIELD_COUNT, File, Part, Reading, Row
 
 
 def hashed(
@@ -99,9 +99,9 @@ def without_persons(text: str, *, is_free: bool = False) -> str:
     A cell of eleven digits and nothing else keeps them, for it may be a form's number or a lot; unless `is_free`: a
     remark, or a column that nobody declared. There names go too that a word announces.
     """
-    if is_free:
+    if is_free and (":" in text or "：" in text):
         text = _NAMED.sub(rf"\1{WITHHELD_NAME}", text)
-    if not _LONG_NUMBER.search(text):
+    if not is_suspect(text, is_free):
         return text
     whole = text
     text = _IDENTITY.sub(lambda found: WITHHELD_IDENTITY if _is_identity(whole, found) else found[0], whole)
@@ -113,22 +113,33 @@ def without_persons(text: str, *, is_free: bool = False) -> str:
     return text
 
 
+def is_suspect(text: str, is_free: bool = False) -> bool:
+    """Whether a longer look is worth its time. Codes and forms' numbers are most of what has eleven digits."""
+    if len(text) < 11:
+        return False
+    if text.isascii() and text.isalnum():
+        return (len(text) == 18 and text[6:8] in ("19", "20")) or (is_free and len(text) == 11)
+    return _LONG_NUMBER.search(text) is not None
+
+
 def scrubbed(rows: Callable[[Reading], Iterator[Row]], columns: Sequence[str]) -> Callable[[Reading], Iterator[Row]]:
     """All cells without numbers of persons, in whatever column they stand."""
-    is_suspect = _LONG_NUMBER.search
     free = columns.index("remark") if "remark" in columns else -1
 
     def without(reading: Reading) -> Iterator[Row]:
         for row in rows(reading):
-            values = row.values
+            values, extra = row.values, row.extra
             for index, text in enumerate(values):
                 if text and len(text) > 10 and is_suspect(text):
                     values[index] = without_persons(text)
             if free >= 0 and (remark := values[free]):
                 values[free] = without_persons(remark, is_free=True)
-            for key, text in row.extra.items():
-                if text:
-                    row.extra[key] = without_persons(text, is_free=True)
+            if extra:
+                if FIELD_COUNT in extra:  # its cells may stand in the wrong columns
+                    values[:] = [text and without_persons(text, is_free=True) for text in values]
+                for key, text in extra.items():
+                    if text:
+                        extra[key] = without_persons(text, is_free=True)
             yield row
 
     return without
