@@ -54,8 +54,14 @@ select
     party.name_key,
     party.uscc,
     coalesce(coded.enterprise_id, alone.enterprise_id) as enterprise_id,
-    case when coalesce(coded.enterprise_id, alone.enterprise_id) is null then 'unlinked' else 'linked' end as link_status,
-    case when coded.enterprise_id is not null then 'uscc' when alone.enterprise_id is not null then 'name' end as link_rule,
+    case
+        when coalesce(coded.enterprise_id, alone.enterprise_id) is null then 'unlinked'
+        else 'linked'
+    end as link_status,
+    case
+        when coded.enterprise_id is not null then 'uscc'
+        when alone.enterprise_id is not null then 'name'
+    end as link_rule,
     null::numeric as score
 from party
 left join coded on party.uscc = coded.identifier

@@ -97,7 +97,8 @@ inspection as (
         published.business_day_number - inspected.business_day_number as days_to_publication,
         today.business_day_number - inspected.business_day_number as days_since
     from {{ ref('fct_inspection') }} as inspection
-    inner join period on inspection.dated_on between period.period_start_on and least(period.period_end_on, {{ as_of() }})
+    inner join period
+        on inspection.dated_on between period.period_start_on and least(period.period_end_on, {{ as_of() }})
     left join (
         select
             in_force.period_type,
@@ -190,8 +191,7 @@ rotation as (
         draw_method,
         count(distinct officer_hash) as officer_count,
         count(other_hash) as pair_count,
-        count(other_hash) - count(distinct (officer_hash, other_hash)) filter (where other_hash is not null)
-            as repeated_pair_count
+        count(other_hash) - count(distinct officer_hash || other_hash) as repeated_pair_count
     from officer
     group by period_type, period_start_on, breakdown, place_code, draw_method
 ),
