@@ -66,7 +66,7 @@ def test_draws_against_scipy(city: City) -> None:
             assert (row["cell_count"], row["degrees_of_freedom"]) == (cells, cells - 1)
             assert close(row["chi_square"], stated[composition])
             assert row["p_value"] == pytest.approx(
-                stats.chi2.sf(float(Fraction(stated[composition])), cells - 1), rel=1e-11
+                stats.chi2.sf(float(Fraction(stated[composition])), cells - 1), rel=1e-10
             )
             assert row["draw_seed"] == f"SEED-{task}" and row["snapshot_basis"] == "named"
             # In one quarter all came from two divisions.
