@@ -11,9 +11,9 @@ ROW_RULES = [
         meta=about(
             "BRA001",
             "record_kind",
-            "记录类型不是可识别的用语;应为培育名单、品牌价值、泰山品质认证或优质产品基地,新写法可加入 brand_record_kind_alias",
-            "the kind of record is no known wording; expected cultivation, valuation, certificate or quality_base, or"
-            " add the wording to the seed brand_record_kind_alias",
+            "记录类型不是可识别的用语;应为培育名单、品牌价值、泰山品质认证、优质产品基地或市长质量奖,新写法可加入 brand_record_kind_alias",
+            "the kind of record is no known wording; expected cultivation, valuation, certificate, quality_base or"
+            " quality_award, or add the wording to the seed brand_record_kind_alias",
         ),
     ),
     gxe.UnexpectedRowsExpectation(
@@ -28,7 +28,9 @@ ROW_RULES = [
         ),
     ),
     gxe.UnexpectedRowsExpectation(
-        unexpected_rows_query=failing_rows("record_kind <> 'quality_base' and brand_key is null"),
+        unexpected_rows_query=failing_rows(
+            "record_kind not in ('quality_base', 'quality_award') and brand_key is null"
+        ),
         severity="warning",
         meta=about(
             "BRA003",
@@ -61,9 +63,9 @@ ROW_RULES = [
         meta=about(
             "BRA006",
             "status",
-            "状态不是可识别的用语;应为新增培育、持续培育、退出、有效、暂停、撤销、注销或过期,新用语可加入 brand_status_alias",
-            "the status is no known wording; expected added, continued, withdrawn, valid, suspended, revoked, cancelled or"
-            " expired in Chinese: correct it, or add the wording to the seed brand_status_alias",
+            "状态不是可识别的用语;应为新增培育、持续培育、退出、有效、续证、暂停、撤销、注销或过期,新用语可加入 brand_status_alias",
+            "the status is no known wording; expected added, continued, withdrawn, valid, renewed, suspended, revoked,"
+            " cancelled or expired in Chinese: correct it, or add the wording to the seed brand_status_alias",
         ),
     ),
     gxe.UnexpectedRowsExpectation(
@@ -179,6 +181,53 @@ ROW_RULES = [
         ),
     ),
     gxe.ExpectColumnValuesToBeInSet(
+        column="is_level_readable",
+        value_set=[True],
+        severity="warning",
+        meta=about(
+            "BRA017",
+            "level",
+            "级别无法识别;应为市级或省级(省级名单才计入指标),新写法可加入 title_level_alias",
+            "the level is unknown; expected municipal or provincial in Chinese, for only provincial lists count: correct"
+            " it, or add the wording to the seed title_level_alias",
+        ),
+    ),
+    gxe.UnexpectedRowsExpectation(
+        unexpected_rows_query=failing_rows("record_kind = 'quality_award' and award_level is null"),
+        severity="warning",
+        meta=about(
+            "BRA018",
+            "award",
+            "不知道是组织奖、个人奖还是提名奖;请填写奖项,新写法可加入 quality_award_pattern",
+            "nothing says whether an organisation or a person won the award, or a nomination; fill the award in, or add"
+            " the wording to the seed quality_award_pattern",
+        ),
+    ),
+    gxe.UnexpectedRowsExpectation(
+        unexpected_rows_query=failing_rows(
+            "record_kind = 'quality_award' and party_name_key is null and payee_person is null"
+        ),
+        severity="warning",
+        meta=about(
+            "BRA019",
+            "holder_name",
+            "没有获奖组织,也没有获奖个人,请补填",
+            "neither the organisation nor the person that won the award is named; fill one of them in",
+        ),
+    ),
+    gxe.ExpectColumnValuesToBeInSet(
+        column="is_tier_readable",
+        value_set=[True],
+        severity="info",
+        meta=about(
+            "BRA107",
+            "tier",
+            "培育层次无法识别,不计入任何层次;应为主导品牌、潜力品牌或老品牌振兴,新写法可加入 brand_tier_alias",
+            "the tier is unknown and the entry is of none; expected leading, potential or revived old brand in Chinese:"
+            " correct it, or add the wording to the seed brand_tier_alias",
+        ),
+    ),
+    gxe.ExpectColumnValuesToBeInSet(
         column="is_holder_uscc_valid",
         value_set=[True],
         severity="info",
@@ -250,7 +299,7 @@ ROW_RULES = [
 PROFILE = {
     "known_kind_share": "avg((record_kind is not null)::integer)",
     "readable_value_share": "avg((value_number is not null)::integer) filter (where record_kind = 'valuation')",
-    "named_share": "avg((brand_key is not null or base_key is not null)::integer)",
+    "named_share": "avg((coalesce(brand_key, base_key, party_name_key, payee_person) is not null)::integer)",
 }
 
 DELIVERY_RULES = [

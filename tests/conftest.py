@@ -6,7 +6,9 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -29,6 +31,23 @@ def pytest_configure() -> None:
     Settings.model_config["env_file"] = None  # the project's .env may name a real warehouse
     os.environ["BAOTU_STATE_DIR"] = str(new_directory("state"))
     settings.cache_clear()
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """A file stays in one process, for what its tests share; and all that read the sample city, which takes minutes."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByWhatIsShared(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.split("::")[0]
+            return "city" if _reads_city(config.rootpath / file) else file
+
+    return ByWhatIsShared(config, log)
+
+
+@cache
+def _reads_city(file: Path) -> bool:
+    return "city: City" in file.read_text(encoding="utf-8")
 
 
 def pytest_unconfigure() -> None:

@@ -23,6 +23,10 @@
     '(' || string_agg({{ alias }}, '|' order by length({{ alias }}) desc, {{ alias }}) || ')'
 {%- endmacro %}
 
+{#- Words behind a title's name that change nothing of it. Not 培育, 入库, 拟 or 公示: those are of other titles, or none
+    yet. -#}
+{% macro title_tail() -%} '认定|企业|单位|荣誉称号|称号|荣誉|资格|证书|类|名单' {%- endmacro %}
+
 {#- Where a delivery says its enterprises are: the sidecar, else the heading or the file's name if it names the city. -#}
 {% macro delivery_place() -%}
     coalesce(

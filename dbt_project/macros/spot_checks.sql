@@ -10,7 +10,7 @@
 {% macro stage_spot_checks(source_id, domain) -%}
 {%- do uses([
     'cell_value', 'clean_text', 'parse_date', 'parse_number', 'parse_period', 'production_date', 'normalize_uscc', 'is_uscc',
-    'split_items', 'column_items', 'measurement', 'meets_limit', 'canonical_unit',
+    'split_items', 'column_items', 'measurement', 'meets_limit', 'canonical_unit', 'normalize_name',
 ]) -%}
 {%- set names_jinan = "'济南(?!(东|西|南|北|中)?(路|大街|街|大道))'" -%}
 {%- set means_all = "'^(合计|总计|小计|共计|全市|全部|总体)$'" -%}
@@ -339,6 +339,10 @@ typed as (
 counted as (
     select
         typed.*,
+        stats.normalize_name(maker_name) as producer_key,
+        stats.normalize_name(sampled_name) as sampled_key,
+        case when stats.is_uscc(producer_uscc_code) then producer_uscc_code end as valid_producer_uscc,
+        case when stats.is_uscc(sampled_uscc_code) then sampled_uscc_code end as valid_sampled_uscc,
         case when not is_fail_rate then rate_value else 100 - rate_value end as published_pass_rate_pct,
         coalesce(
             tested_count_value, passed_count_value + failed_count_value, sampled_count_value
@@ -446,6 +450,7 @@ select
     maker_name as producer_name,
     producer_name as producer_text,
     consignor_name,
+    {{ party_id('producer_key', 'valid_producer_uscc') }} as producer_party_id,
     coalesce(maker_name ~ '[一-龥][*×xX]+[一-龥]', false) as is_producer_masked,
     case
         when maker_name is null then null
@@ -458,6 +463,7 @@ select
     sampled_name,
     sampled_uscc as sampled_uscc_text,
     sampled_uscc_code as sampled_uscc,
+    {{ party_id('sampled_key', 'valid_sampled_uscc') }} as sampled_party_id,
     sampled_place,
     division_code,
     assessment_unit_code,
@@ -555,8 +561,8 @@ select
     period is null or row_period is not null as is_period_readable,
     has_surplus_fields,
     has_missing_fields,
-    producer_uscc_code is null or stats.is_uscc(producer_uscc_code) as is_producer_uscc_valid,
-    sampled_uscc_code is null or stats.is_uscc(sampled_uscc_code) as is_sampled_uscc_valid,
+    producer_uscc_code is null or valid_producer_uscc is not null as is_producer_uscc_valid,
+    sampled_uscc_code is null or valid_sampled_uscc is not null as is_sampled_uscc_valid,
     sampled_on is null or sampled_date is not null as is_sampled_on_readable,
     production ->> 'basis' not in ('lot', 'two_dates') as is_produced_on_readable
 from measured

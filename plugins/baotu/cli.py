@@ -24,7 +24,7 @@ def _say(message: str) -> None:
 def _expected_errors() -> tuple[type[BaseException], ...]:
     import psycopg
 
-    from baotu import dbt, deliveries, embedded, gate, publish, quarantine, services, trace, warehouse
+    from baotu import dbt, deliveries, embedded, gate, links, publish, quarantine, services, trace, warehouse
     from baotu.sources import SourceError
 
     return (
@@ -32,6 +32,7 @@ def _expected_errors() -> tuple[type[BaseException], ...]:
         services.ServiceError,
         embedded.ServerError,
         deliveries.NotPossible,
+        links.NotPossible,
         quarantine.NotExportable,
         publish.BuildFailed,
         gate.BrokenRule,
@@ -700,6 +701,100 @@ def replay_quarantine(
     if any(decided.status == "accepted" for decided in done):
         _next_build(*(decided.delivery_id for decided in done))
     sys.exit(0 if all(decided.status in ("accepted", "withdrawn") for decided in done) else 1)
+
+
+@main.group("links")
+def links_group() -> None:
+    """Which enterprise a named party is: see what is unsure, decide, take a decision back."""
+
+
+def _show_party(found: Any) -> None:
+    shown = f"{found.uscc} " if found.uscc else ""
+    linked = f" → {found.enterprise}" if found.enterprise else ""
+    rule = (
+        f" ({found.link_rule}{f', decision {found.decision_id}' if found.decision_id else ''})"
+        if found.link_rule
+        else ""
+    )
+    click.echo(f"[{found.party_id[:8]}] {found.name or '-'} {shown}· {found.roles} · {found.link_status}{rule}{linked}")
+    for number, candidate in enumerate(found.candidates, 1):
+        named = candidate["matched_name"] or "-"
+        click.echo(
+            f"    {number}. {candidate['score']:.4f} {candidate['rule']}: {named} {candidate['identifier'] or ''}"
+        )
+        if candidate["evidence"]:
+            click.echo(
+                f"       {', '.join(f'{part}: {level}' for part, level in candidate['evidence'].items() if level)}"
+            )
+
+
+@links_group.command("list")
+@click.option(
+    "--status",
+    type=click.Choice(["review", "unlinked", "linked", "unmatchable"]),
+    default="review",
+    show_default=True,
+)
+@click.option("--limit", default=50, show_default=True, help="At most so many parties.")
+@_clear
+def list_links(status: str, limit: int) -> None:
+    """Counts by status and rule, and the parties of one status with the enterprises that they may be."""
+    from baotu import links
+    from baotu.warehouse import connect
+
+    with connect() as connection:
+        for row in links.counts(connection):
+            click.echo(f"{row['parties']:>8}  {row['link_status']:<12} {row['link_rule'] or ''}")
+        found = links.parties(connection, status, limit)
+    for each in found:
+        _show_party(each)
+    if len(found) == limit:
+        _say(f"… only the first {limit}; more with --limit")
+
+
+@links_group.command("show")
+@click.argument("party")
+@_clear
+def show_link(party: str) -> None:
+    """One party (its id, or the first eight characters) with its candidates and what speaks for each."""
+    from baotu import links
+    from baotu.warehouse import connect
+
+    with connect() as connection:
+        _show_party(links.party(connection, party))
+
+
+@links_group.command("decide")
+@click.argument("party")
+@click.option("--enterprise", metavar="CODE", help="It is the enterprise with this code.")
+@click.option("--none", "is_none", is_flag=True, help="It is none of the register's.")
+@click.option("--reason", required=True, help="Kept with who and when.")
+@_clear
+def decide_link(party: str, enterprise: str | None, is_none: bool, reason: str) -> None:
+    """Say which enterprise a party is. Wins over code, rules and model until it is withdrawn."""
+    from baotu import links
+    from baotu.warehouse import connect
+
+    if (enterprise is None) is not is_none:
+        raise click.UsageError("give either --enterprise CODE or --none")
+    with connect() as connection:
+        decided, decision_id = links.decide(connection, party, enterprise, reason)
+    click.echo(f"decision {decision_id}: {decided.name} is {enterprise or 'none of the register'}")
+    click.echo("    It counts from the next build: baotu build")
+
+
+@links_group.command("withdraw")
+@click.argument("decision_id", type=int)
+@click.option("--reason", required=True, help="Kept with who and when.")
+@_clear
+def withdraw_link(decision_id: int, reason: str) -> None:
+    """Take a decision back; code, rules and model count again from the next build."""
+    from baotu import links
+    from baotu.warehouse import connect
+
+    with connect() as connection:
+        links.withdraw(connection, decision_id, reason)
+    click.echo(f"decision {decision_id} is withdrawn\n    It counts no more from the next build: baotu build")
 
 
 @main.group("sources", invoke_without_command=True)

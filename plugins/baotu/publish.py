@@ -185,6 +185,10 @@ def _make_marts(connection: psycopg.Connection, begun: Build) -> list[dict[str, 
     collect_old_schemas(connection)
     connection.execute("drop schema if exists marts_next cascade")
     connection.execute("create schema marts_next")
+    # Imported here: what compares names takes a second to import.
+    from baotu import linking
+
+    linking.link_names(connection, build_id=begun.build_id)
     results = _upgrade_core(connection)
     results += dbt.run(
         "build",

@@ -73,8 +73,8 @@ MUTANTS = [
         6,
         "charges the producer with the first result",
         "models/marts/int_charged_sample.sql",
-        "    keyed.final_result,\n",
-        "    keyed.initial_result as final_result,\n",
+        "    charged.final_result,\n",
+        "    charged.initial_result as final_result,\n",
         ("int_charged_sample::who_a_sample_is_charged_to",),
     ),
     Mutant(

@@ -132,9 +132,17 @@ def upgraded_database(warehouse_server: WarehouseServer, shared_dbt: Path) -> st
     return name
 
 
+#: What the builds of a `warehouse` make beside core: the marts that page, trace and audit read, and the rates. All of
+#: them would take most of the tests' time, and are made in `city`.
+FEW_MARTS = "path:models/marts,+exposure:scorecard path:models/marts,+exposure:trace mart_pass_rate"
+
+
 @pytest.fixture
-def warehouse(warehouse_server: WarehouseServer, upgraded_database: str, shared_dbt: Path) -> Iterator[Installation]:
+def warehouse(
+    warehouse_server: WarehouseServer, upgraded_database: str, shared_dbt: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Installation]:
     """An empty warehouse of this test alone, upgraded; the environment points at it."""
+    monkeypatch.setattr(publish, "_MARTS", FEW_MARTS)
     # Always the same name: dbt parses everything again when the database is called otherwise.
     made = Installation(
         warehouse_server.new_database("of_one_test", template=upgraded_database), _new_state(shared_dbt)

@@ -1,68 +1,61 @@
-{{ config(materialized='table', indexes=[{'columns': ['party_id'], 'unique': true}]) }}
-{%- do uses(['normalize_name', 'is_uscc']) %}
-{#- Which enterprise a named party is: by its code, else by a name that one enterprise alone has. -#}
+{{ config(materialized='table', indexes=[{'columns': ['party_id'], 'unique': true}, {'columns': ['enterprise_id']}]) }}
+{#- Which enterprise a party is: what a reviewer decided, else its code, else the first rule that finds one enterprise
+    and no other, else the model where it is sure. What it is not sure of waits for review. -#}
 
-with named as (
-    select distinct
-        producer_name as party_name,
-        producer_uscc as code
-    from {{ ref('fct_sample') }}
-    where producer_name is not null and not is_producer_masked
-    union
-    select distinct
-        sampled_name as party_name,
-        sampled_uscc as code
-    from {{ ref('fct_sample') }}
-    where sampled_name is not null
+with decision as (
+    {{ link_decisions() }}
 ),
 
-party as (
-    select distinct
-        {{ party_id('name_key', 'uscc') }} as party_id,
-        name_key,
-        uscc
-    from (
-        select
-            stats.normalize_name(party_name) as name_key,
-            case when stats.is_uscc(code) then code end as uscc
-        from named
-    ) as keyed
-    where name_key is not null or uscc is not null
-),
-
-coded as (
-    select distinct on (identifier)
-        identifier,
-        enterprise_id
-    from {{ ref('dim_enterprise') }}
-    where identifier in (select uscc from party)
-    order by identifier, valid_from_on
-),
-
-alone as (
+threshold as (
     select
-        normalized_name,
-        min(enterprise_id::text)::uuid as enterprise_id
-    from {{ ref('dim_enterprise') }}
-    where normalized_name in (select name_key from party where uscc is null)
-    group by normalized_name
-    having count(distinct enterprise_id) = 1
+        automatic_from,
+        review_from
+    from {{ ref('link_threshold') }}
+),
+
+first_place as (
+    select
+        party_id,
+        min(place) as place
+    from {{ ref('party_candidate') }}
+    group by party_id
+),
+
+weighed as (
+    select
+        candidate.party_id,
+        min(candidate.rule) as rule,
+        max(candidate.score) as score,
+        count(*) filter (where candidate.rule <> 'model' or candidate.score >= threshold.automatic_from) as sure_count,
+        count(*) filter (where candidate.rule <> 'model' or candidate.score >= threshold.review_from) as likely_count,
+        (array_agg(candidate.enterprise_id order by candidate.candidate_no))[1] as enterprise_id
+    from {{ ref('party_candidate') }} as candidate
+    inner join first_place using (party_id, place)
+    cross join threshold
+    group by candidate.party_id
 )
 
 select
     party.party_id,
     party.name_key,
     party.uscc,
-    coalesce(coded.enterprise_id, alone.enterprise_id) as enterprise_id,
     case
-        when coalesce(coded.enterprise_id, alone.enterprise_id) is null then 'unlinked'
-        else 'linked'
+        when decision.decision_id is not null then decision.enterprise_id
+        when weighed.sure_count = 1 then weighed.enterprise_id
+    end as enterprise_id,
+    case
+        when decision.enterprise_id is not null or (decision.decision_id is null and weighed.sure_count = 1) then 'linked'
+        when decision.decision_id is not null then 'unlinked'
+        when weighed.likely_count > 0 then 'review'
+        when party.is_name_comparable then 'unlinked'
+        else 'unmatchable'
     end as link_status,
     case
-        when coded.enterprise_id is not null then 'uscc'
-        when alone.enterprise_id is not null then 'name'
+        when decision.decision_id is not null then 'reviewer'
+        when weighed.likely_count > 0 then weighed.rule
     end as link_rule,
-    null::numeric as score
-from party
-left join coded on party.uscc = coded.identifier
-left join alone on party.uscc is null and party.name_key = alone.normalized_name
+    case when decision.decision_id is null and weighed.likely_count > 0 then weighed.score end as score,
+    decision.decision_id
+from {{ ref('dim_party') }} as party
+left join decision on party.party_id = decision.party_id
+left join weighed on party.party_id = weighed.party_id

@@ -57,8 +57,8 @@ described as (
             as failed_item_count,
         max(notified_on) as notified_on,
         {% for column in [
-            'sample_no', 'product_name', 'producer_name', 'producer_uscc', 'sampled_name', 'sampled_uscc',
-            'division_code', 'assessment_unit_code', 'division_basis', 'sampled_place', 'category_code', 'category_text', 'subcategory_text',
+            'sample_no', 'product_name', 'producer_name', 'producer_uscc', 'producer_party_id', 'sampled_name',
+            'sampled_uscc', 'sampled_party_id', 'division_code', 'assessment_unit_code', 'division_basis', 'sampled_place', 'category_code', 'category_text', 'subcategory_text',
             'sampled_on', 'sampled_on_basis', 'sampling_kind', 'sampling_kind_basis', 'task_text', 'notice_no',
             'published_on', 'monitoring_round', 'unjudged_reason',
         ] -%}
@@ -213,8 +213,10 @@ select
         when is_disputed then 'disputed'
         else 'stated'
     end as attribution_status,
+    producer_party_id,
     sampled_name,
     sampled_uscc,
+    sampled_party_id,
     sampled_place,
     coalesce(division_code, '370100') as division_code,
     coalesce(assessment_unit_code, '370100') as assessment_unit_code,

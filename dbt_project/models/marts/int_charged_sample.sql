@@ -1,5 +1,5 @@
 {{ config(materialized='ephemeral', contract={'enforced': false}) }}
-{%- do uses(['normalize_name', 'is_uscc']) %}
+{%- do uses(['is_uscc']) %}
 {#- Samples with a final conclusion, and whom each is charged to: the stated producer; where the producer says that it
     is not theirs, the party that it was sampled from. A failure that can still be contested charges nobody yet; a masked
     name, or none, is nobody's. One row a sample, however many items fail. -#}
@@ -31,42 +31,34 @@ charged as (
         final.*,
         case attribution_status when 'disputed' then 'sampled_unit' else 'producer' end as charged_as,
         case attribution_status when 'disputed' then sampled_name else producer_name end as party_name,
-        case attribution_status when 'disputed' then sampled_uscc else producer_uscc end as party_code
+        case attribution_status when 'disputed' then sampled_uscc else producer_uscc end as party_code,
+        case attribution_status when 'disputed' then sampled_party_id else producer_party_id end as party_id
     from final
     where (attribution_status = 'stated' and not is_producer_masked) or attribution_status = 'disputed'
-),
-
-keyed as (
-    select
-        charged.*,
-        stats.normalize_name(party_name) as party_name_key,
-        case when stats.is_uscc(party_code) then party_code end as party_uscc
-    from charged
-    where party_name !~ '[一-龥][*×xX]+[一-龥]'
-    {{ computed_once() }}
 )
 
 select
-    coalesce(bridge.enterprise_id, {{ party_id('keyed.party_name_key', 'keyed.party_uscc') }}) as subject_id,
+    coalesce(bridge.enterprise_id, charged.party_id) as subject_id,
     bridge.enterprise_id,
-    keyed.charged_as,
-    keyed.party_name,
-    keyed.party_uscc,
+    charged.charged_as,
+    charged.party_name,
+    case when stats.is_uscc(charged.party_code) then charged.party_code end as party_uscc,
     -- A household is often a person by name; what stands here of it is a hash.
-    coalesce(keyed.party_code like '92%', false) or keyed.party_name ~ '^[0-9a-f]{32}$' as is_household,
-    keyed.sample_id,
-    keyed.sample_no,
-    keyed.sample_domain,
-    keyed.delivery_id,
-    keyed.described_in_id,
-    keyed.sampling_kind,
-    keyed.sampled_on,
-    keyed.division_code,
-    keyed.category_code,
-    keyed.product_name,
-    keyed.final_result,
-    keyed.is_reinspected
-from keyed
-left join {{ ref('bridge_party_enterprise') }} as bridge
-    on {{ party_id('keyed.party_name_key', 'keyed.party_uscc') }} = bridge.party_id
-where keyed.party_name_key is not null or keyed.party_uscc is not null
+    coalesce(charged.party_code like '92%', false) or charged.party_name ~ '^[0-9a-f]{32}$' as is_household,
+    charged.sample_id,
+    charged.sample_no,
+    charged.sample_domain,
+    charged.delivery_id,
+    charged.described_in_id,
+    charged.sampling_kind,
+    charged.sampled_on,
+    charged.division_code,
+    charged.category_code,
+    charged.product_name,
+    charged.final_result,
+    charged.is_reinspected
+from charged
+left join {{ ref('bridge_party_enterprise') }} as bridge on charged.party_id = bridge.party_id
+where
+    charged.party_id is not null
+    and charged.party_name !~ '[一-龥][*×xX]+[一-龥]'

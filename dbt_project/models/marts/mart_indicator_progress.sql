@@ -224,6 +224,18 @@ chance as (
     from forecast
     inner join reasoned using (indicator_id)
     where forecast.place = 1
+    union all
+    -- Certificates lapse by the year that they are of: a line through the last months says nothing of the next lapse.
+    select
+        cohort.indicator_id,
+        'cohort' as method,
+        cohort.forecast_value as value,
+        cohort.forecast_low as low,
+        cohort.forecast_high as high,
+        cohort.forecast_probability as probability
+    from {{ ref('mart_title_cohort') }} as cohort
+    inner join reasoned using (indicator_id, measure_code)
+    where cohort.is_current and reasoned.forecast_method = 'cohort' and cohort.forecast_value is not null
 )
 
 select

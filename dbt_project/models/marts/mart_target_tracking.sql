@@ -24,6 +24,14 @@ with measure as (
         'reported' as value_basis,
         'published' as kind
     from {{ ref('reading_measure') }}
+    union all
+    select
+        measure_code,
+        indicator_id,
+        'computed' as value_basis,
+        'count' as kind
+    from {{ ref('reading_measure') }}
+    where is_computed
 ),
 
 valued as (
@@ -41,12 +49,15 @@ valued as (
         definition.{{ column }},
         {% endfor -%}
         annual.target_value as annual_target_value,
-        coalesce(definition.baseline_on, published.first_value_on) as baseline_on,
-        case when definition.baseline_on is null then published.first_value else definition.baseline_value end
-            as baseline_value,
-        published.value_on,
+        coalesce(definition.baseline_on, published.first_value_on, counted.first_value_on) as baseline_on,
+        case
+            when definition.baseline_on is not null then definition.baseline_value
+            else coalesce(published.first_value, counted.first_value)
+        end as baseline_value,
+        coalesce(published.value_on, counted.value_on) as value_on,
         case
             when measure.kind = 'published' then published.value
+            when measure.kind = 'count' then counted.value
             when measure.kind = 'mean' then satisfaction.value
             else pass_rate.value
         end as value,
@@ -72,19 +83,25 @@ valued as (
         coalesce(pass_rate.pending_count, 0) as pending_count,
         coalesce(
             pass_rate.quarantined_count,
+            counted.quarantined_count,
             case when measure.value_basis = 'computed' then worst.quarantined_count end,
             0
         ) as quarantined_count,
+        counted.unlinked_count,
         satisfaction.standard_error,
         case when satisfaction.smallest_industry_count < 100 then satisfaction.degrees_of_freedom end
             as degrees_of_freedom,
         coalesce(pass_rate.coverage_pct, satisfaction.coverage_pct) as coverage_pct,
         case
             when measure.kind = 'proportion' then coalesce(pass_rate.estimator, 'pooled')
-            when measure.kind = 'published' then 'published'
+            when measure.kind in ('published', 'count') then measure.kind
             else satisfaction.estimator
         end as estimator,
-        case when measure.kind = 'proportion' then pass_rate.worst_case_value else worst.value end as worst_case_value,
+        case measure.kind
+            when 'proportion' then pass_rate.worst_case_value
+            when 'count' then counted.worst_case_value
+            else worst.value
+        end as worst_case_value,
         coalesce(
             measure.measure_code = definition.headline_measure or published_as.is_default, false
         ) as is_candidate
@@ -131,8 +148,18 @@ valued as (
             and point.period_start_on = published.period_start_on
             and measure.measure_code = published.measure_code
             and measure.kind = 'published'
+    left join {{ ref('int_counted_value') }} as counted
+        on
+            point.as_of_on = counted.as_of_on
+            and point.known_at_on = counted.known_at_on
+            and point.is_current = counted.is_current
+            and point.period_type = counted.period_type
+            and point.period_start_on = counted.period_start_on
+            and measure.measure_code = counted.measure_code
+            and measure.kind = 'count'
     where
         measure.value_basis = 'computed'
+        and (measure.kind <> 'count' or counted.value is not null)
         -- A measure that nobody reports has no row for it, unless nothing else could stand for the indicator.
         or pass_rate.judged_count is not null
         or published.value is not null
@@ -326,6 +353,7 @@ select
     estimator::text as estimator,
     case when value is not null then n_effective end::numeric as n_effective,
     coverage_pct::numeric as coverage_pct,
+    unlinked_count::bigint as unlinked_count,
     quarantined_count::bigint as quarantined_count,
     case when quarantined_count > 0 and value_basis = 'computed' then worst_case_value end::numeric as worst_case_value,
     data_status::text as data_status,

@@ -38,20 +38,27 @@ cells as (
         {% for column in [
             'record_kind', 'brand_name', 'holder_name', 'holder_uscc', 'division', 'address', 'brand_class',
             'list_year', 'status', 'brand_value', 'unit', 'valued_on', 'valuer', 'method_version', 'certificate_no',
-            'certified_scope', 'valid_from', 'valid_to', 'base_name', 'base_operator', 'parent_brand', 'document',
-            'remark',
+            'certified_scope', 'valid_from', 'valid_to', 'base_name', 'base_operator', 'parent_brand', 'tier',
+            'level', 'award', 'document', 'remark',
         ] -%}
         {{ cleaned('raw_row.' ~ column) }} as {{ column }},
         {% endfor -%}
+        {#- A keyed hash by now: nothing to normalise. #}
+        nullif(raw_row.payee_person, '') as payee_person,
         delivery.meta ->> 'record_kind' as delivery_record_kind,
         delivery.meta ->> 'brand_class' as delivery_brand_class,
         delivery.meta ->> 'status' as delivery_status,
+        delivery.meta ->> 'tier' as delivery_tier,
+        delivery.meta ->> 'level' as delivery_level,
+        delivery.meta ->> 'award' as delivery_award,
         (delivery.meta ->> 'list_year')::integer as delivery_list_year,
         coalesce(delivery.meta ->> 'value_unit', delivery.heading_unit) as delivery_unit,
         (delivery.meta ->> 'valued_on')::date as delivery_valued_on,
         delivery.meta ->> 'valuer' as delivery_valuer,
         delivery.meta ->> 'method_version' as delivery_method_version,
         delivery.delivery_division,
+        delivery.heading_word,
+        delivery.file_name_word,
         delivery.meta ? 'division' as has_sidecar_division,
         delivery.meta ->> 'notice_no' as delivery_notice_no
     from {{ source('raw', 'brand_records') }} as raw_row
@@ -120,6 +127,33 @@ named_class as (
     order by place.delivery_id, place.part, place.priority
 ),
 
+-- A list is of the province unless it says that it is the city's.
+named_level as (
+    select distinct on (place.delivery_id, place.part)
+        place.delivery_id,
+        place.part,
+        place.basis,
+        said.level_code
+    from place
+    cross join lateral (
+        select
+            case
+                when place.word ~ '(?<!省)市级|市品牌培育库' then 'municipal'
+                when place.word ~ '省级|山东省' then 'provincial'
+            end as level_code
+    ) as said
+    where said.level_code is not null
+    order by place.delivery_id, place.part, place.priority
+),
+
+award_pattern as (
+    select
+        pattern,
+        award_level,
+        priority
+    from {{ ref('quality_award_pattern') }}
+),
+
 worded as (
     select
         cells.*,
@@ -128,6 +162,17 @@ worded as (
         coalesce(status, delivery_status) as status_text,
         coalesce(method_version, delivery_method_version) as method_text,
         coalesce(valuer, delivery_valuer) as valuer_text,
+        coalesce(tier, delivery_tier) as tier_text,
+        coalesce(level, delivery_level) as level_text,
+        {#- A place that names winners and nominated ones alike says nothing of a row. #}
+        coalesce(
+            award,
+            delivery_award,
+            record_kind,
+            case when part ~ '奖' then part end,
+            case when heading_word ~ '奖' and heading_word !~ '[及和与]提名' then heading_word end,
+            case when file_name_word ~ '奖' and file_name_word !~ '[及和与]提名' then file_name_word end
+        ) as award_text,
         nullif(concat_ws(' ', division, address), '') as place_text,
         stats.normalize_uscc(holder_uscc) as holder_code,
         stats.parse_period(valued_on) as valued_days,
@@ -157,6 +202,23 @@ typed as (
             else class_alias.brand_class
         end as brand_class_code,
         status_alias.status_code,
+        tier_alias.tier_code,
+        case
+            when level_text is not null then level_alias.level_code
+            else coalesce(named_level.level_code, 'provincial')
+        end as level_code,
+        case
+            when worded.level is not null then 'file'
+            when delivery_level is not null then 'sidecar'
+            else coalesce(named_level.basis, 'assumed')
+        end as level_basis,
+        (
+            select award_pattern.award_level
+            from award_pattern
+            where {{ list_word('award_text') }} ~ award_pattern.pattern
+            order by award_pattern.priority
+            limit 1
+        ) as award_level_code,
         coalesce(brand_name, holder_name) as brand_or_holder,
         stats.normalize_name(coalesce(brand_name, holder_name)) as brand_key,
         coalesce(
@@ -187,16 +249,27 @@ typed as (
     from worded
     left join named_kind on worded.delivery_id = named_kind.delivery_id and worded.part = named_kind.part
     left join named_class on worded.delivery_id = named_class.delivery_id and worded.part = named_class.part
+    left join named_level on worded.delivery_id = named_level.delivery_id and worded.part = named_level.part
     left join {{ ref('brand_record_kind_alias') }} as kind_alias
         on {{ list_word('record_kind_text') }} = kind_alias.alias
     left join {{ ref('brand_class_alias') }} as class_alias
         on {{ list_word('brand_class_text') }} = class_alias.alias
     left join {{ ref('brand_status_alias') }} as status_alias on {{ code_word('status_text') }} = status_alias.alias
+    left join {{ ref('brand_tier_alias') }} as tier_alias on {{ list_word('tier_text') }} = tier_alias.alias
+    left join {{ ref('title_level_alias') }} as level_alias on {{ code_word('level_text') }} = level_alias.alias
 ),
 
 measured as (
     select
         typed.*,
+        {#- Who is named as a person has won as one, but where the text says otherwise. #}
+        case
+            when record_kind_code <> 'quality_award' then null
+            when payee_person is not null and coalesce(award_level_code, 'organisation') = 'organisation'
+                and award_text !~ '组织|单位|企业'
+                then 'person'
+            else award_level_code
+        end as award_level,
         {#- In 亿元, as the targets are. #}
         value_number * case value_unit
             when '亿元' then 1
@@ -230,12 +303,15 @@ select
     file_row,
     origin_id,
     issued_on,
-    {#- An entry of a list is its year's; an exit is a record of its own, or it would replace the years before it. A
-        valuation is one day's by one valuer. Certificate and base are one each, whatever their status becomes. #}
+    {#- An entry of a list is its year's and its level's; an exit is a record of its own, or it would replace the years
+        before it. A valuation is one day's by one valuer, an award one year's. Certificate and base are one each,
+        whatever their status becomes. #}
     case
         when record_kind_code = 'cultivation' and brand_key is not null
-            then {{ hash_id(['record_kind_code', 'brand_key', 'holder_key', 'brand_class_code', 'list_year_number',
-                "coalesce(status_code = 'withdrawn', false)"]) }}
+            then {{ hash_id([
+                "concat_ws('/', record_kind_code, nullif(level_code, 'provincial'))", 'brand_key', 'holder_key',
+                'brand_class_code', 'list_year_number', "coalesce(status_code = 'withdrawn', false)",
+            ]) }}
         when record_kind_code = 'valuation' and brand_key is not null
             then {{ hash_id(['record_kind_code', 'brand_key', 'holder_key', 'stats.normalize_name(valuer_text)',
                 "case when valued_on_basis = 'delivery' then list_year_number::text else valued_date::text end"]) }}
@@ -246,6 +322,10 @@ select
                 'coalesce(lower(valid_from_days)::text, list_year_number::text)']) }}
         when record_kind_code = 'quality_base' and base_name is not null
             then {{ hash_id(['record_kind_code', 'stats.normalize_name(base_name)']) }}
+        when record_kind_code = 'quality_award' and coalesce(payee_person, holder_key) is not null
+            then {{ hash_id([
+                'record_kind_code', 'award_level', 'coalesce(payee_person, holder_key)', 'list_year_number',
+            ]) }}
         else {{ hash_id(["'row'", 'origin_id', 'row_no']) }}
     end as brand_record_id,
     record_kind_text,
@@ -258,6 +338,11 @@ select
     holder_key,
     holder_uscc as holder_uscc_text,
     holder_code as holder_uscc,
+    {#- Who stands behind the record: of a base who runs it. #}
+    coalesce(case when record_kind_code = 'quality_base' then base_operator end, holder_name) as party_name,
+    stats.normalize_name(
+        coalesce(case when record_kind_code = 'quality_base' then base_operator end, holder_name)
+    ) as party_name_key,
     place_text,
     division_code,
     division_basis,
@@ -272,9 +357,19 @@ select
     case
         when status_text is not null then status_code
         when record_kind_code = 'cultivation' then 'listed'
-        when record_kind_code in ('certificate', 'quality_base') then 'valid'
+        when record_kind_code in ('certificate', 'quality_base', 'quality_award') then 'valid'
     end as status_code,
     status_text is null or status_code is not null as is_status_readable,
+    tier_text,
+    tier_code,
+    tier_text is null or tier_code is not null as is_tier_readable,
+    level_text,
+    case when record_kind_code = 'cultivation' then level_code end as level_code,
+    case when record_kind_code = 'cultivation' then level_basis end as level_basis,
+    level_text is null or level_code is not null as is_level_readable,
+    case when record_kind_code = 'quality_award' then award_text end as award_text,
+    award_level,
+    payee_person,
     brand_value as brand_value_text,
     value_unit,
     value_number,

@@ -6,6 +6,7 @@
     indexes=[
         {'columns': ['delivery_id', 'row_no', 'item_no'], 'unique': true},
         {'columns': ['enterprise_id']},
+        {'columns': ['registration_id']},
     ],
 ) }}
 {%- do uses([
@@ -34,8 +35,8 @@ cells as (
         raw_row.file_row,
         raw_row.extra ? '__surplus__' as has_surplus_fields,
         {% for column in [
-            'enterprise_name', 'uscc', 'registration_no', 'organisation_code', 'established_on', 'enterprise_type',
-            'capital', 'status', 'province', 'region', 'address', 'industry_code', 'registration_authority',
+            'enterprise_name', 'former_names', 'uscc', 'registration_no', 'organisation_code', 'established_on',
+            'enterprise_type', 'capital', 'status', 'province', 'region', 'address', 'industry_code', 'registration_authority',
             'deregistered_on',
         ] -%}
         {{ cleaned('raw_row.' ~ column) }} as {{ column }}{{ "," if not loop.last }}
@@ -53,6 +54,8 @@ split as (
         delivery.delivery_division,
         coalesce(uscc, registration_no, organisation_code) as code_text,
         stats.normalize_uscc(coalesce(uscc, registration_no, organisation_code)) as code,
+        substring(stats.normalize_uscc(registration_no) from '^[0-9]{15}$') as stated_registration_no,
+        replace(stats.normalize_uscc(organisation_code), '-', '') as stated_organisation_code,
         ltrim(capital, '0123456789,. ') as capital_unit,
         nullif(concat_ws(' ', province, region, address), '') as own_place,
         coalesce(delivery_division, registration_authority) as stated_place
@@ -87,6 +90,13 @@ checked as (
     select
         identified.*,
         case when identifier_scheme = 'ORG' then replace(code, '-', '') else code end as identifier,
+        case when identifier_scheme = 'REG15' then code else stated_registration_no end as registration_number,
+        {#- Characters 9 to 17 of the unified code are the organisation code (GB 32100). #}
+        case
+            when identifier_scheme = 'USCC' then substr(code, 9, 9)
+            when identifier_scheme = 'ORG' then replace(code, '-', '')
+            when stats.is_organisation_code(stated_organisation_code) then stated_organisation_code
+        end as subject_code,
         case
             when identifier_scheme = 'USCC' then stats.is_uscc(code)
             when identifier_scheme = 'REG15' then stats.is_registration_no(code)
@@ -150,10 +160,17 @@ select
     file_row,
     origin_id,
     issued_on,
+    {#- One enterprise under any of its unified codes and under its organisation code. An older number beside one of
+        them makes rows that have the number alone the same enterprise: dim_enterprise joins them. #}
     case
-        when identifier is null then {{ hash_id(["'row'", 'origin_id', 'row_no']) }}
-        else {{ hash_id(["'enterprise'", 'identifier_scheme', 'identifier']) }}
+        when subject_code is not null then {{ hash_id(["'enterprise'", "'ORG'", 'subject_code']) }}
+        when identifier is not null then {{ hash_id(["'enterprise'", 'identifier_scheme', 'identifier']) }}
+        else {{ hash_id(["'row'", 'origin_id', 'row_no']) }}
     end as enterprise_id,
+    case
+        when subject_code is not null and registration_number is not null
+            then {{ hash_id(["'enterprise'", "'REG15'", 'registration_number']) }}
+    end as registration_id,
     identifier_scheme,
     identifier,
     code_text,
@@ -177,12 +194,11 @@ select
         else substr(identifier, 3, 6) ~ {{ province_prefix }}
     end as is_division_prefix_listed,
     code_text ~ '[a-z]' as is_code_lower_case,
-    case
-        when identifier_scheme = 'USCC' then substr(identifier, 9, 9)
-        when identifier_scheme = 'ORG' then identifier
-    end as organisation_code,
+    subject_code as organisation_code,
+    registration_number as registration_no,
     enterprise_name,
     normalized_name,
+    former_names,
     -- 宁夏长*实业有限公司: no name to be matched by.
     enterprise_name ~ '[*×]' as is_name_masked,
     established_on as established_on_text,
@@ -216,7 +232,8 @@ select
     ) as is_shifted,
     hash_record_extended(
         row(
-            enterprise_name, established_date, deregistered_date, enterprise_type, capital_amount, capital_currency,
+            enterprise_name, former_names, identifier, subject_code, registration_number, established_date,
+            deregistered_date, enterprise_type, capital_amount, capital_currency,
             case when capital_amount is null then capital end, status_code, division_code, assessment_unit_code,
             division_basis, address, industry_code
         ), 0

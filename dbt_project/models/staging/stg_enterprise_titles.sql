@@ -59,7 +59,11 @@ title_words as (
 ),
 
 level_words as (
-    select {{ any_alias() }} as pattern from {{ ref('title_level_alias') }}
+    select
+        {{ any_alias() }} as pattern,
+        -- After a title's name a place only says where its holders are.
+        {{ any_alias("case when not is_place then alias end") }} as pattern_behind
+    from {{ ref('title_level_alias') }}
 ),
 
 -- What names the list beside its cells: the sheet, the heading above the table, the file.
@@ -130,7 +134,9 @@ worded as (
         coalesce(validity_years, delivery_validity_years) as validity_years_text,
         regexp_match(
             {{ list_word('coalesce(title, delivery_title)') }},
-            '^' || level_words.pattern || '*' || title_words.pattern || '$'
+            {#- 企业, 称号, 名单 and the like may follow the name, and the level, which is often in brackets. #}
+            '^' || level_words.pattern || '*' || title_words.pattern || '(?:' || {{ title_tail() }} || ')*'
+            || level_words.pattern_behind || '?(?:' || {{ title_tail() }} || ')*$'
         ) as title_match,
         nullif(concat_ws(' ', division, address), '') as place_text,
         stats.normalize_uscc(uscc) as code,
@@ -168,6 +174,7 @@ typed as (
         end as title_basis,
         coalesce(
             level_alias.level_code,
+            behind_level.level_code,
             title_level.level_code,
             case when title_text is null then named.level_code end
         ) as named_level_code,
@@ -200,6 +207,7 @@ typed as (
     left join told on worded.delivery_id = told.delivery_id and worded.part = told.part
     left join {{ ref('enterprise_title_alias') }} as title_alias on title_match[2] = title_alias.alias
     left join {{ ref('title_level_alias') }} as title_level on title_match[1] = title_level.alias
+    left join {{ ref('title_level_alias') }} as behind_level on title_match[3] = behind_level.alias
     left join {{ ref('title_level_alias') }} as level_alias on {{ code_word('level_text') }} = level_alias.alias
     left join {{ ref('title_status_alias') }} as status_alias on {{ code_word('status_text') }} = status_alias.alias
 ),

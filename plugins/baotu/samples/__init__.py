@@ -1,7 +1,8 @@
 """Sample deliveries of a fictional city for 2020–2022, and the truth that the warehouse must show of them.
 
 Every company is invented, every credit code carries an organisation code of the range PDY00001–PDY99999,
-which GB 11714 keeps for private use, and every file says that it is fictional. The truth is computed here
+which GB 11714 keeps for private use (a register of more goes on with PDA, PDB, …), and every file says that it
+is fictional. The truth is computed here
 from the generated records, with exact fractions: not from the files and not in SQL, so that it can contradict
 both.
 

@@ -32,7 +32,6 @@ from baotu.samples.names import (
     WORDS_2,
     checked,
     manufacturers,
-    organisation_code,
     producers,
     wrong_check,
 )
@@ -100,41 +99,40 @@ _CAPITAL = ("{}万元人民币", "{}(万元人民币)", "{}万人民币")
 _SURNAMES = "甲乙丙丁戊己庚辛"
 
 _ALPHABET = "0123456789ABCDEFGHJKLMNPQRTUWXY"
-#: Serial numbers of the private range of organisation codes: three categories and twelve divisions use each once.
+#: Serial numbers of the private range of organisation codes, PDY; where it ends, codes go on as PDA, PDB, …
 _SERIALS = 99_999
+_LETTERS = "YABCDEFGHJKLMNPQRTUWX"
 
 
 class _Codes:
     """Credit codes by number, quickly: a million of them digit by digit would take longer than all else."""
 
     def __init__(self) -> None:
-        values = {c: i for i, c in enumerate(_ALPHABET)}
-        weights = [pow(3, i, 31) for i in range(17)]
-        subjects = [organisation_code(serial) for serial in range(1, _SERIALS + 1)]
-        self.subjects = [
-            (text, sum(values[c] * w for c, w in zip(text, weights[8:], strict=True)) % 31) for text in subjects
+        self.values = {c: i for i, c in enumerate(_ALPHABET)}
+        self.weights = [pow(3, i, 31) for i in range(18)]
+        #: Of the five digits of each serial number, their part of the inner check and of the outer one.
+        self.serials = [
+            (text, sum(int(c) * w for c, w in zip(text, (10, 5, 8, 4, 2), strict=True)), self._sum(text, 11))
+            for text in (f"{serial:05d}" for serial in range(1, _SERIALS + 1))
         ]
-        self.prefixes = [
-            [
-                (kind + code, sum(values[c] * w for c, w in zip(kind + code, weights, strict=False)) % 31)
-                for code in _CODES
-            ]
-            for kind, _, _ in _KINDS
-        ]
+
+    def _sum(self, text: str, start: int) -> int:
+        return sum(self.values[c] * self.weights[start + i] for i, c in enumerate(text))
 
     @staticmethod
     def kind(number: int) -> int:
-        """Which of `_KINDS`: mostly companies, as long as the serial numbers last."""
-        block, place = divmod(number, _SERIALS)
+        """Which of `_KINDS`: mostly companies."""
+        place = number % _SERIALS
         # The first are the companies that food and industry name.
-        first = {7: 1, 13: 2}.get(place % 20, 0) if place >= 240 else 0
-        return (first + block // len(_CODES)) % len(_KINDS)
+        return {7: 1, 13: 2}.get(place % 20, 0) if place >= 240 else 0
 
     def __getitem__(self, number: int) -> str:
         block, place = divmod(number, _SERIALS)
-        subject, first = self.subjects[place]
-        prefix, second = self.prefixes[self.kind(number)][(place + block) % len(_CODES)]
-        return prefix + subject + _ALPHABET[-(first + second) % 31]
+        digits, inner, outer = self.serials[place]
+        letters = "PD" + _LETTERS[block]
+        check = "0X987654321"[(inner + sum(int(c, 36) * w for c, w in zip(letters, (3, 7, 9), strict=True))) % 11]
+        head = _KINDS[self.kind(number)][0] + _CODES[(place + block) % len(_CODES)] + letters
+        return head + digits + check + _ALPHABET[-(self._sum(head, 0) + outer + self._sum(check, 16)) % 31]
 
 
 def registration_no(sequence: int) -> str:
