@@ -44,7 +44,8 @@ select
     charged.party_name,
     case when stats.is_uscc(charged.party_code) then charged.party_code end as party_uscc,
     -- A household is often a person by name; what stands here of it is a hash.
-    coalesce(charged.party_code like '92%', false) or charged.party_name ~ '^[0-9a-f]{32}$' as is_household,
+    coalesce(charged.party_code like '92%', false) or coalesce(charged.party_name ~ '^[0-9a-f]{32}$', false)
+        as is_household,
     charged.sample_id,
     charged.sample_no,
     charged.sample_domain,
@@ -61,4 +62,4 @@ from charged
 left join {{ ref('bridge_party_enterprise') }} as bridge on charged.party_id = bridge.party_id
 where
     charged.party_id is not null
-    and charged.party_name !~ '[一-龥][*×xX]+[一-龥]'
+    and coalesce(charged.party_name !~ '[一-龥][*×xX]+[一-龥]', true)
