@@ -1,6 +1,6 @@
 {{ config(meta={'language': 'plpgsql', 'strict': true, 'cost': 500}) }}
 -- P(X >= x) of chi-square with df whole degrees of freedom: the regularised incomplete gamma Q(df/2, x/2), which for
--- whole df is a sum of df/2 positive terms (and a normal tail where df is odd). Relative error < 1e-11 for df up to 2,000.
+-- whole df is a sum of df/2 positive terms (and a normal tail where df is odd). Relative error < 1e-10 for df up to 2,000.
 -- Terms as logarithms: exp() below -745 would abort the query. df below 1 or x not a number: NaN.
 declare
     half float8 := x / 2;
