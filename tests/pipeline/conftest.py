@@ -143,6 +143,8 @@ def warehouse(
 ) -> Iterator[Installation]:
     """An empty warehouse of this test alone, upgraded; the environment points at it."""
     monkeypatch.setattr(publish, "_MARTS", FEW_MARTS)
+    # Not the data tests that read a mart which is not made.
+    monkeypatch.setenv("DBT_INDIRECT_SELECTION", "cautious")
     # Always the same name: dbt parses everything again when the database is called otherwise.
     made = Installation(
         warehouse_server.new_database("of_one_test", template=upgraded_database), _new_state(shared_dbt)

@@ -35,9 +35,10 @@ LEDGER = {
 MODULES = [
     {"cli", "demonstration"},
     {"ingest", "deliveries", "replay", "upgrade", "samples", "checklist"},
-    {"landing", "gate", "dbt", "publish", "report", "alerts", "trace", "services", "quarantine"},
+    {"landing", "gate", "dbt", "publish", "report", "alerts", "trace", "services", "quarantine", "linking", "links"},
     {
         "exports",
+        "naming",
         "versions",
         "readers",
         "sources",

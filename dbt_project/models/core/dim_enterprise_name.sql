@@ -7,6 +7,7 @@
     register itself lists as former ones, of no known time. -#}
 
 with stated as (
+    -- Increments ask {{ ref('stg_enterprise_registry') }} too, in a macro where dbt does not see it.
     select
         enterprise_id,
         enterprise_name,
