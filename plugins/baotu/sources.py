@@ -121,10 +121,11 @@ class Column(_Strict):
     #: extra.
     aliases: tuple[Text, ...] = ()
     required: bool = False
-    #: drop: never reaches raw. hash: a keyed hash does, so that repeats are seen and persons are not.
-    personal: Literal["drop", "hash"] | None = None
-    #: The column of unified social credit codes that says whose cell this is. Under a code that begins with 92
-    #: it belongs to an individual household (个体工商户), whose name and address are often a person's: hashed.
+    #: drop: never reaches raw. hash: a keyed hash does, so that repeats are seen and persons are not. hash_each: as
+    #: many hashes as the cell names persons.
+    personal: Literal["drop", "hash", "hash_each"] | None = None
+    #: The column of codes that says whose cell this is. Under a credit code that begins with 92, or a registration
+    #: number of households, it belongs to one (个体工商户), whose name and address are often a person's: hashed.
     personal_under: Name | None = None
     description: str | None = None
 

@@ -50,6 +50,47 @@ NOT_YET = {
 MUTANTS = [
     Mutant(
         1,
+        "covers the directory by checks of every kind",
+        "models/marts/int_directory_match.sql",
+        "        and draw_method = 'random'\n",
+        "",
+        ("int_directory_match::directory_members_that_an_inspection_is_of",),
+    ),
+    Mutant(
+        5,
+        "counts failing items as repeated failures",
+        "models/marts/mart_watch_list_failure.sql",
+        "    select * from charged where final_result = 'fail'\n",
+        "    select charged.* from charged inner join {{ ref('fct_sample_item') }} as tested"
+        " on charged.sample_id = tested.sample_id where charged.final_result = 'fail'\n",
+        ("mart_watch_list_failure::repeated_failures_and_what_came_next",),
+    ),
+    Mutant(
+        6,
+        "charges the producer with the first result",
+        "models/marts/int_charged_sample.sql",
+        "    charged.final_result,\n",
+        "    charged.initial_result as final_result,\n",
+        ("int_charged_sample::who_a_sample_is_charged_to",),
+    ),
+    Mutant(
+        7,
+        "charges the producer with what monitoring found",
+        "models/marts/int_charged_sample.sql",
+        "        and sample.sampling_kind not in ('risk_monitoring', 'rapid_test')\n",
+        "",
+        ("int_charged_sample::who_a_sample_is_charged_to",),
+    ),
+    Mutant(
+        30,
+        "reads an inspection that is not published yet as published late",
+        "models/marts/mart_random_inspection.sql",
+        "when days_since is not null then 'pending'",
+        "when days_since is not null then 'late'",
+        ("mart_random_inspection::random_inspections_of_a_year",),
+    ),
+    Mutant(
+        1,
         "counts samples of every kind",
         "models/core/sample_measure.sql",
         "sample.sampling_kind = measure.sampling_kind\n",

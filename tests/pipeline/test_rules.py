@@ -25,7 +25,7 @@ FOOD, SURVEYS, WEIGHTS = "food_spot_checks", "satisfaction_surveys", "reference_
 SPOT_CHECKS = {FOOD: "FSC", "agri_monitoring": "AGM", "industrial_spot_checks": "ISC"}
 TITLES, BRANDS, READINGS = "enterprise_titles", "brand_records", "indicator_readings"
 SHARED = "17171717-0000-0000-0000-000000000000"
-REGISTRY = "enterprise_registry"
+REGISTRY, INSPECTIONS = "enterprise_registry", "random_inspections"
 
 #: A line of a summary table in which all is well: it needs no name of a product and no verdict.
 COUNTS: Row = {
@@ -80,6 +80,12 @@ GOOD: dict[str, Row] = {
         "established_on": "1956-03-01", "issued_on": "2022-06-30", "status_text": "在营", "status_code": "active",
         "division_basis": "file", "is_name_masked": False,
     },
+    INSPECTIONS: {
+        "record_kind": "inspection", "record_kind_text": "检查结果", "object_key": "甲公司", "draw_method": "random",
+        "are_dates_readable": True, "drawn_on": "2021-04-01", "inspected_on": "2021-04-12", "published_on": "2021-04-30",
+        "issued_on": "2021-06-01", "officer_count": 2, "is_result_readable": True, "has_surplus_fields": False,
+        "is_uscc_valid": True, "division_basis": "file",
+    },
 }  # fmt: skip
 #: A valuation and a rate that are sound: what their own rules are tried on.
 VALUATION: Row = {
@@ -92,6 +98,25 @@ AWARD: Row = {"record_kind": "quality_award", "award_level": "organisation", "br
 RATE: Row = {"subject_code": "Q03", "measure_code": "FOOD_EVALUATION", "value": 97.9, "value_text": "97.9"}
 #: Rule → rows that fail it and no other. The two of a list fail together, or in two ways.
 BAD: dict[str, dict[str, list[Row]]] = {
+    INSPECTIONS: {
+        "INS001": [{"record_kind": None}],
+        "INS002": [{"record_kind": None, "record_kind_text": None}],
+        "INS003": [{"object_key": None}, {"object_key": None, "record_kind": "object_directory"}],
+        "INS004": [{"record_kind": "officer_directory", "officer_count": n} for n in (None, 0, 2)],
+        "INS005": [{"draw_method": None}],
+        "INS006": [{"are_dates_readable": False, "drawn_on": None, "inspected_on": None}],
+        "INS007": [{"drawn_on": None, "inspected_on": None}],
+        "INS008": [{"inspected_on": "2021-03-31"}, {"inspected_on": "2021-05-01"}],
+        "INS009": [
+            {"inspected_on": "2021-06-02", "published_on": None},
+            {"record_kind": "object_directory", "snapshot_on": "2021-06-02"},
+        ],
+        "INS010": [{"has_surplus_fields": True}],
+        "INS101": [{"is_uscc_valid": False}],
+        "INS102": [{"officer_count": 1}],
+        "INS103": [{"is_result_readable": False}],
+        "INS104": [{"division_basis": "unknown"}],
+    },
     FOOD: {
         "FSC001": [{"product_name": None}],
         "FSC002": [{"final_result_code": None}, {"final_result_code": None, "sampling_kind": "risk"}],
@@ -264,6 +289,10 @@ BAD_DELIVERIES: dict[str, dict[str, list[Row]]] = {
     READINGS: {
         "RDG201": [{"subject_code": None}] * 2 + [{}],
         "RDG202": [{"value": None}] * 2 + [{}, {"subject_kind": "aim"}, {"subject_kind": "aim"}],
+    },
+    INSPECTIONS: {
+        "INS201": [{"record_kind": None}] * 2 + [{}],
+        "INS202": [{"object_key": None, "officer_count": None}] * 2 + [{}],
     },
     REGISTRY: {"ENR201": [{"code_class": "missing"}] * 2 + [{"code_class": "uscc_check_wrong"}, {}]},
 }

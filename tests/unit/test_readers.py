@@ -21,6 +21,7 @@ import pytest
 from baotu.readers import PERSONAL_DROPPED, Reading, Refused, Row, read
 from baotu.readers import text as delimited
 from baotu.readers import workbook as workbooks
+from baotu.readers.personal import names_in
 from baotu.settings import PROJECT, Credentials
 from baotu.sources import Source, load_source
 
@@ -263,6 +264,83 @@ def test_declared_personal_columns_are_dropped_or_hashed(tmp_path: Path) -> None
     assert other != one
 
 
+@pytest.mark.parametrize(
+    ("cell", "names"),
+    [
+        ("张三、李四", ["张三", "李四"]),
+        ("张三，李四；王五等3人", ["张三", "李四", "王五"]),
+        ("张 三", ["张三"]),  # spread to the width of three characters
+        ("王 小 明", ["王小明"]),
+        ("张三  李 四", ["张三", "李四"]),
+        ("张 三 李 四", ["张三", "李四"]),
+        ("张 三、李 四", ["张三", "李四"]),
+        ("主检：张三（组长） 副检：李四（鲁A12345）", ["张三", "李四"]),
+        ("张三\n李四", ["张三", "李四"]),
+        ("2", []),
+        ("/", []),
+        ("无", []),
+    ],
+)
+def test_names_of_a_cell(cell: str, names: list[str]) -> None:
+    assert names_in(cell) == names
+
+
+def test_a_household_that_gives_its_owners_number_for_a_code(deliver: Deliver) -> None:
+    reading, rows = deliver(f"{CODED}甲,王五小吃,历下区某巷1号,合格,11010119900307803X\n")
+    assert all(HASH.fullmatch(text or "") for text in parties(reading, rows)[0])
+    assert values(reading, rows, "sampled_uscc") == [("[证件号码]",)]
+
+
+def test_each_person_of_a_cell_is_a_hash(tmp_path: Path) -> None:
+    path = tmp_path / "d"
+    path.write_text('总体满意度,手机\n8,张三、李 四\n9,"李四;张三;张三"\n7,/\n', encoding="utf-8")
+    reading = read(path, "d.csv", declared("hash_each"), {}, hash_key=b"k")
+    one, two, none = (row.values[1] for row in reading.rows())
+    assert one is not None and two is not None and none is None
+    assert one.split() == two.split()[::-1] and all(HASH.fullmatch(name) for name in one.split())
+    # A person in a column of one and in one of several is the same, and what our export sends back is not hashed again.
+    path.write_text("总体满意度,手机\n8,张三\n", encoding="utf-8")
+    assert next(read(path, "d.csv", declared("hash"), {}, hash_key=b"k").rows()).values[1] == one.split()[0]
+    path.write_text(f"总体满意度,手机\n8,{one}\n")
+    assert next(read(path, "d.csv", declared("hash_each"), {}, hash_key=b"k").rows()).values[1] == one
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("联系人王某，电话13800138000", "联系人王某，电话[手机号码]"),
+        ("示例路1号 138-0013-8000", "示例路1号 [手机号码]"),
+        ("示例路1号（+86 13800138000）", "示例路1号（[手机号码]）"),
+        ("批号：13800138000", "批号：13800138000"),
+        ("经营者11010119900307803x", "经营者[证件号码]"),
+        ("11010119900307803X", "[证件号码]"),
+        ("经营者110101199003078038", "经营者110101199003078038"),  # its check is wrong
+        ("身份证号：110101199003078038", "身份证号：[证件号码]"),
+        ("SL21P370102000001", "SL21P370102000001"),
+        ("370102202105030123", "370102202105030123"),  # a form's number with a day in it
+        ("91370102MA3ABCDE1X", "91370102MA3ABCDE1X"),
+        ("6901234567892", "6901234567892"),
+        ("铅≤0.2mg/kg", "铅≤0.2mg/kg"),
+    ],
+)
+def test_numbers_of_persons_in_free_text(deliver: Deliver, text: str, kept: str) -> None:
+    reading, rows = deliver(f"食品名称,被抽样单位地址,判定,附记\n甲,{text},合格,{text}\n")
+    assert values(reading, rows, "sampled_address") == [(kept,)] and rows[0].extra == {"附记": kept}
+
+
+def test_a_bare_mobile_number_is_kept_where_it_may_be_another(deliver: Deliver) -> None:
+    reading, rows = deliver("食品名称,抽样编号,判定,附记,备注\n甲,13800138000,合格,13800138000,13800138000\n")
+    assert values(reading, rows, "sample_no", "remark") == [("13800138000", "[手机号码]")]
+    assert rows[0].extra == {"附记": "[手机号码]"}
+
+
+def test_a_name_that_a_word_announces(deliver: Deliver) -> None:
+    text = "联系人：张三丰，执法人员: 李四、王五；负责人不在场"
+    reading, rows = deliver(f"食品名称,判定,附记,备注\n甲,合格,{text},{text}\n")
+    kept = "联系人：[姓名]，执法人员: [姓名]；负责人不在场"
+    assert values(reading, rows, "remark") == [(kept,)] and rows[0].extra == {"附记": kept}
+
+
 CODED = "食品名称,被抽样单位,被抽样单位地址,判定,被抽样单位统一社会信用代码\n"
 HASH = re.compile("[0-9a-f]{32}")
 
@@ -277,6 +355,10 @@ def parties(reading: Reading, rows: list[Row]) -> list[tuple[str | None, ...]]:
         "92370102MA3ABCDE1X",
         "９２３７０１０２ＭＡ３ＡＢＣＤＥ１Ｘ",
         "92370102ma3abcde1x",
+        "370100600000011",  # a registration number of households
+        "３７０１００８０００００１１３",
+        "3.70100600000011E+14",
+        "3.70101E+14",
         " \u3000\t92370102MA3ABCDE1X",
         "9 2370102 MA3ABCDE1X",
         "\u200b'92370102MA3ABCDE1X",
@@ -297,7 +379,20 @@ def test_household_names_and_addresses_are_hashed(deliver: Deliver, code: str) -
         assert reading.mapping[rows[0].part]["被抽样单位"] == "sampled_name"
 
 
-@pytest.mark.parametrize("code", ["91370102MA3ABCDE1X", "91923701MA3ABCDE1X", "12", "", "/", "１９２", "9.23"])
+@pytest.mark.parametrize(
+    "code",
+    [
+        "91370102MA3ABCDE1X",
+        "91923701MA3ABCDE1X",
+        "12",
+        "",
+        "/",
+        "１９２",
+        "9.23",
+        "370100400000013",
+        "3.70100100000013E+14",
+    ],
+)
 def test_names_under_other_codes_stay_as_delivered(deliver: Deliver, code: str) -> None:
     reading, rows = deliver(f"{CODED}甲, 某 店,历下区1号,合格,{code}\n")
     assert parties(reading, rows) == [(" 某 店", "历下区1号")]

@@ -47,6 +47,8 @@ described as (
         bool_or(is_tableware) as is_tableware,
         bool_or(record_domain = 'foreign_alert') as is_foreign_alert,
         coalesce(bool_or(is_withdrawal), false) as is_withdrawal,
+        coalesce(bool_or(attribution_status = 'disputed'), false) as is_disputed,
+        coalesce(bool_or(is_producer_masked), false) as is_producer_masked,
         bool_or(final_result_code = 'fail') filter (where not is_quarantined) as has_failure,
         bool_or(final_result_code = 'pass') filter (where not is_quarantined) as has_pass,
         bool_or(initial_result_code = 'fail') filter (where not is_quarantined) as has_initial_failure,
@@ -204,6 +206,13 @@ select
     product_name,
     producer_name,
     producer_uscc,
+    is_producer_masked,
+    -- Whether the named producer says that it is not theirs.
+    case
+        when producer_name is null then null
+        when is_disputed then 'disputed'
+        else 'stated'
+    end as attribution_status,
     producer_party_id,
     sampled_name,
     sampled_uscc,

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 from baotu.readers.archive import tables_of
 from baotu.readers.headers import PERSONAL_DROPPED, understood
-from baotu.readers.reading import HEADER_ROWS, File, Reading, Refused, Row
-from baotu.readers.rows import FIELD_COUNT, MISSING_FIELDS, SURPLUS, WITHHELD
+from baotu.readers.reading import FIELD_COUNT, HEADER_ROWS, File, Reading, Refused, Row
+from baotu.readers.rows import MISSING_FIELDS, SURPLUS, WITHHELD
 from baotu.readers.titles import facts
 
 if TYPE_CHECKING:

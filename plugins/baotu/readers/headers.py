@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from baotu.headings import normalize_header
 from baotu.readers.items import grouped_columns, item_columns
 from baotu.readers.levels import head_of, is_numbering
-from baotu.readers.personal import hashed
+from baotu.readers.personal import hashed, scrubbed, without_persons
 from baotu.readers.reading import HEADER_ROWS, File, Part, Reading, Record, Table
 from baotu.readers.rows import MARKS, is_other_header, rows_of
 from baotu.readers.titles import about_part, facts, record_action, title_lines
@@ -307,13 +307,14 @@ def _reading(file: File, parts: Sequence[Part], skipped: Sequence[dict[str, Any]
         meta["record_action"] = action
     if "issued_on" in file.given:
         meta["issued_on_basis"] = "given"
-    meta["title"] = [line for part in parts for line in part.title]
+    meta["title"] = [without_persons(line, is_free=True) for part in parts for line in part.title]
     meta["parts"] = {part.name: part.about for part in parts}
     meta["dates_found"] = found["dates"]
     meta["file"] = {"parts": described, "skipped_parts": list(skipped)} | how
     remarks = tuple(remark for part in parts for remark in _remarks(source, part))
     reading = Reading(meta, mapping, columns, remarks, _rows=lambda reading: rows_of(file, parts, reading))
-    if any(source.columns[name].personal == "hash" for name in columns):
+    reading._rows = scrubbed(reading._rows, columns)
+    if any(source.columns[name].personal for name in columns):
         reading._rows = hashed(reading._rows, columns, file)
     return reading
 

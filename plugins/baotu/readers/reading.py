@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 HEADER_ROWS = 30
 CHUNK = 1 << 20
 
+#: Key of `Row.extra` of a row that has more or fewer fields than its header: how many.
+FIELD_COUNT = "__field_count__"
+
 #: What to do about a file that is no table, in both languages.
 SAVE_ZH, SAVE_EN = (
     "请另存为 .xlsx 或 UTF-8 编码的 CSV 后重新报送。",

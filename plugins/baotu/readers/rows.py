@@ -12,19 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 from baotu.headings import normalize_header
 from baotu.readers.personal import hash_households, is_household
-from baotu.readers.reading import File, Part, Reading, Row
+from baotu.readers.reading import FIELD_COUNT, File, Part, Reading, Row
 
 if TYPE_CHECKING:
     from baotu.sources import Source
 
 #: Keys of `Row.extra` that the reader adds. A row that has FIELD_COUNT or MISSING_FIELDS is ragged: its
 #: cells may stand in the wrong columns.
-FIELD_COUNT, SURPLUS, MISSING_FIELDS, WITHHELD = (
-    "__field_count__",
-    "__surplus__",
-    "__missing_fields__",
-    "__withheld__",
-)
+SURPLUS, MISSING_FIELDS, WITHHELD = "__surplus__", "__missing_fields__", "__withheld__"
 _WHITE = frozenset(c for c in map(chr, range(0x3001)) if c.isspace())
 MARKS = frozenset({FIELD_COUNT, SURPLUS, MISSING_FIELDS, WITHHELD})
 
@@ -147,6 +142,9 @@ def _ragged(part: Part, cells: list[str]) -> tuple[list[str], dict[str, str | No
         if any(is_household(cell) for code in codes for cell in islice(cells, reach(code).start, reach(code).stop)):
             personal.update(names)
     withheld = {near for index in personal for near in reach(index)}
+    if personal:
+        # What stands past the last column may be of any: of the row's persons too.
+        withheld.update(range(width, found))
     kept = ["" if index in withheld else cell for index, cell in enumerate(cells)]
     if withheld:
         marks[WITHHELD] = str(sum(index < found for index in withheld))

@@ -12,16 +12,18 @@ from baotu.samples import (
     enterprises,
     food,
     industry,
+    inspections,
     readings,
     surveys,
     titles,
+    watch,
     weights,
 )
 from baotu.samples.deliveries import Delivery
 from baotu.samples.files import write, write_delivery
 from baotu.samples.truth import RULES, truth_of
 
-_SOURCES = (weights, food, agriculture, industry, surveys, enterprises, titles, brands, readings)
+_SOURCES = (weights, food, agriculture, industry, surveys, enterprises, titles, brands, readings, inspections)
 
 
 def write_samples(out: Path, truth: Path, seed: int = 2020, scale: float = 0.1) -> list[Path]:
@@ -51,6 +53,8 @@ def write_samples(out: Path, truth: Path, seed: int = 2020, scale: float = 0.1) 
             after_withdrawal |= source.truth([delivery for delivery in mine if not delivery.is_mistake])
         rules |= source.RULES
         deliveries += mine
+    figures |= watch.truth(deliveries)
+    rules |= watch.RULES
     known = {"seed": seed, "scale": scale, "rules": rules} | truth_of(deliveries) | figures
     known["after_withdrawal"] = after_withdrawal
     write(truth, (json.dumps(known, ensure_ascii=False, indent=1) + "\n").encode())

@@ -331,6 +331,7 @@ class _FoodYear:
             sampled_on=sampled_on,
             result=result,
             items=items,
+            producer=producer.name if is_named else None,
             texts=tuple(texts.items()),
         )
 
@@ -433,7 +434,13 @@ def _evaluation(seed: int, scale: float) -> Iterator[Delivery]:
                 risk = make.sample("risk_monitoring", quarter, result="problem" if outcome == "problem" else "pass")
                 here.append(trap(_block(risk, style), "risk monitoring: never judged"))
             follow = make.sample("follow_up", quarter, result="fail" if quarter % 2 else "pass")
-            here.append(trap(_block(follow, style), "follow-up of an earlier failure: not in the rate"))
+            if follow.result == "fail" and follow.producer:
+                # Whoever names the producer is not believed: the failure is the sampled party's.
+                follow = replace(follow, is_disputed=True)
+                disputed = _block(follow, style, remark=f"标称生产企业否认生产该批次产品；{NOTE}")
+                here.append(trap(disputed, "the producer disputes: not charged with the failure; in no rate"))
+            else:
+                here.append(trap(_block(follow, style), "follow-up of an earlier failure: not in the rate"))
             for outcome in ("pass", "fail"):
                 ware = make.sample(
                     "evaluation", quarter, tableware=True, result="fail" if outcome == "fail" else "pass"

@@ -187,6 +187,7 @@ class _Year:
             sampled_on=sampled_on,
             result=result,
             items=tuple(rng.sample(_ITEMS, item_count)) if result != "pass" else (),
+            producer=producer.name,
             texts=tuple(texts.items()),
         )
 

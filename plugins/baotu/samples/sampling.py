@@ -48,6 +48,9 @@ class Sample:
     sampled_on: date
     result: Result = "pass"
     items: tuple[Item, ...] = ()
+    #: Who made it, and whether they say that they did not.
+    producer: str | None = None
+    is_disputed: bool = False
     texts: tuple[tuple[str, Cell], ...] = ()
 
 
