@@ -41,6 +41,7 @@ PARTIES = (
     ("stg_industrial_spot_checks", "sampled_name"),
     ("stg_enterprise_titles", "enterprise_name"),
     ("stg_brand_records", "holder_name"),
+    ("stg_random_inspections", "enterprise_name"),
 )
 ENTERPRISES = (("stg_enterprise_registry", "normalized_name"),)
 

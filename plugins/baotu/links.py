@@ -122,7 +122,7 @@ def _with_candidates(cursor: psycopg.Cursor[dict[str, Any]], found: Sequence[dic
         " left join lateral (select held.identifier from core.dim_enterprise_identifier as held"
         " where held.enterprise_id = candidate.enterprise_id"
         " order by held.scheme = 'USCC' desc, held.valid_from_on desc limit 1) as code on true"
-        " left join ops.name_match as matched on candidate.rule = 'model' and matched.party_key = party.name_key"
+        " left join ops.name_match as matched on candidate.rule like 'model%%' and matched.party_key = party.name_key"
         " and matched.enterprise_key = stats.normalize_name(candidate.matched_name)"
         " where candidate.party_id = any(%s::uuid[]) order by candidate.party_id, candidate.candidate_no",
         (list(candidates),),

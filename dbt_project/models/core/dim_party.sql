@@ -8,6 +8,7 @@ with named as (
         ('sampled', 'fct_sample', 'sampled_party_id', 'sampled_name', 'sampled_uscc', 'sampled_on'),
         ('titled', 'fct_enterprise_title', 'party_id', 'enterprise_name', 'uscc', 'recognised_on'),
         ('brand_holder', 'fct_brand_record', 'party_id', 'party_name', 'holder_uscc', 'counts_from_on'),
+        ('inspected', 'fct_inspection', 'party_id', 'enterprise_name', 'enterprise_uscc', 'dated_on'),
     ] -%}
     select
         {{ party }} as party_id,
@@ -47,6 +48,7 @@ select
     stats.name_variant(name_key) as variant_key,
     -- The head enterprise of a branch or workshop.
     stats.branch_parent(name_key) as head_key,
+    stats.name_variant(stats.branch_parent(name_key)) as head_variant_key,
     -- Characters withheld (长*实业), a slash, 自产自销: nobody can say who that is. A hash is the name of a household.
     stats.name_variant(name_key) is not null or name_key ~ '^[0-9A-F]{32}$' as is_name_comparable
 from party

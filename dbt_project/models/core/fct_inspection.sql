@@ -70,6 +70,7 @@ select
     task_name,
     office,
     enterprise_name,
+    {{ party_id('name_key', 'case when stats.is_uscc(enterprise_uscc) then enterprise_uscc end') }} as party_id,
     name_key,
     enterprise_uscc,
     object_key,

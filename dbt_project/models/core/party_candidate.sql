@@ -39,19 +39,27 @@ variant_match as (
     select
         party.party_id,
         name.enterprise_id,
-        'variant_name' as rule,
+        case when key.is_head then 'branch' else 'variant_name' end as rule,
         name.enterprise_name as matched_name,
         1::numeric as score
     from {{ ref('dim_party') }} as party
+    cross join lateral (
+        values (party.variant_key, party.name_key, false), (party.head_variant_key, party.head_key, true)
+    ) as key (variant_key, name_key, is_head)
     inner join {{ ref('dim_enterprise_name') }} as name
-        on party.variant_key = name.variant_key and party.name_key <> name.normalized_name
+        on key.variant_key = name.variant_key and key.name_key <> name.normalized_name
 ),
 
 model_match as (
     select
         party.party_id,
         name.enterprise_id,
-        'model' as rule,
+        -- The maker before the principal whom the cell names too, a branch before its head.
+        case
+            when matched.evidence ->> 'role' = 'principal' then 'model_principal'
+            when matched.evidence ->> 'branch' = 'of the head' then 'model_head'
+            else 'model'
+        end as rule,
         name.enterprise_name as matched_name,
         matched.probability::numeric as score
     from ({{ name_matches() }}) as matched
@@ -82,7 +90,8 @@ best as (
     from found
     inner join (
         values
-            ('code', 1), ('exact_name', 2), ('former_name', 3), ('variant_name', 4), ('branch', 5), ('model', 6)
+            ('code', 1), ('exact_name', 2), ('former_name', 3), ('variant_name', 4), ('branch', 5), ('model', 6),
+            ('model_head', 7), ('model_principal', 8)
     ) as rule_order (rule, place) on found.rule = rule_order.rule
     order by found.party_id, found.enterprise_id, rule_order.place, found.score desc
 )
