@@ -30,13 +30,13 @@ class Trace:
     applied_since: list[int]
     deliveries: list[dict[str, Any]]
     rows: list[dict[str, Any]] = field(default_factory=list)
-    #: Of a published value, what core has for it now.
+    #: Of a count or a published value, what core has for it now.
     value: Decimal | None = None
 
     @property
     def is_reproduced(self) -> bool:
-        """Whether core still gives what was published: its sums n and x, or the value that an office published."""
-        if self.number["estimator"] == "published":
+        """Whether core still gives what was published: its sums n and x, or the value of a count or a reading."""
+        if self.number["estimator"] in ("published", "count"):
             return bool(self.value == self.number["value"])
         return self.denominator == (self.number["denominator"] or 0) and (
             self.numerator is None or self.numerator == (self.number["numerator"] or 0)
@@ -48,7 +48,10 @@ class Trace:
         shown = f"{n['value']:.4f}" if n["value"] is not None else "—"
         words = VERDICTS.get(n["verdict"])
         zh, en = (words.zh, words.en) if words is not None else (n["verdict"], n["verdict"])
-        counted = f"{n['numerator']} / {n['denominator']}" if n["numerator"] is not None else f"n = {n['denominator']}"
+        if n["numerator"] is not None:
+            counted = f"{n['numerator']} / {n['denominator']}"
+        else:
+            counted = f"n = {n['denominator']}" if n["denominator"] is not None else n["unit"]
         yield f"{n['indicator_id']} {n['name_zh']} · {n['period_label_zh']} · {n['measure_code']}: {shown} ({counted}) {zh}"
         yield (
             f"{n['indicator_id']} {n['name_en']}, {n['period_start_on']} to {n['period_end_on']}: {en};"
@@ -137,6 +140,8 @@ def trace(
     }
     if number["estimator"] == "published":
         return _of_readings(cursor, number, asked, limit)
+    if number["estimator"] == "count":
+        return _of_counts(cursor, number, asked | {"on": number["value_on"]})
     is_rate = number["numerator"] is not None or indicator_id.startswith("Q")
     if is_rate and number["value_basis"] == "reported":
         return _of_summaries(cursor, number, asked, limit)
@@ -269,6 +274,69 @@ def _of_readings(
         _deliveries(cursor, rows[:1]),
         rows,
         lines[0]["value"] if lines else None,
+    )
+
+
+#: Titles that are valid, of the city and known, with who holds them.
+_TITLES = """
+    select title.delivery_id, title.part, title.file_row, title.enterprise_name as key,
+        concat_ws(' ', label.label_zh, title.valid_from_on || ' – ' || coalesce(title.valid_before_on::text, '')) as what,
+        case when measure.is_of_enterprises then title.holder_id::text
+            else concat_ws('/', title.holder_id, title.title_code, title.level_code) end as item,
+        1::numeric as value
+    from core.title_validity as title
+    inner join reference.title_measure as measure using (family)
+    inner join reference.enterprise_title as label using (title_code)
+    where measure.measure_code = %(measure)s
+        and (measure.min_level_order is null or title.level_order >= measure.min_level_order)
+        and title.in_scope
+        and title.known_from_on <= %(known_at)s and (title.known_before_on is null or title.known_before_on > %(known_at)s)
+        and (title.located_from_on is null or title.located_from_on <= %(on)s)
+        and (title.located_before_on is null or title.located_before_on > %(on)s)
+        and title.valid_from_on <= %(on)s and (title.valid_before_on is null or title.valid_before_on > %(on)s)
+"""
+#: Records of the brands and bases that the mart counts, as they were known.
+_BRANDS = """
+    select record.delivery_id, record.part, record.file_row, coalesce(record.brand_name, record.base_name) as key,
+        concat_ws(' ', record.record_kind, record.list_year, record.status_code, record.brand_value) as what,
+        counted.item, counted.value
+    from (select item, max(value) as value from marts.mart_brand_part
+        where measure_code = %(measure)s and on_date = %(on)s and known_at_on = %(known_at)s group by item) as counted
+    inner join core.brand_record as record
+        on counted.item in (record.brand_uid::text, record.base_key) and not record.is_quarantined
+    where record.known_from_on <= %(known_at)s
+        and (record.known_before_on is null or record.known_before_on > %(known_at)s)
+        and record.counts_from_on <= %(on)s
+        and record.record_kind = any(case
+            when %(measure)s = 'BRANDS_TAISHAN' then array['certificate']
+            when %(measure)s = 'QUALITY_BASES' then array['quality_base']
+            when %(measure)s like 'BRAND_VALUE%%' then array['valuation', 'cultivation']
+            else array['cultivation'] end)
+"""
+
+
+def _of_counts(cursor: psycopg.Cursor[dict[str, Any]], number: dict[str, Any], asked: dict[str, Any]) -> Trace:
+    """A count or sum at a date: each enterprise, title, brand or base once, with the records that speak for it."""
+    body = _BRANDS if number["measure_code"].startswith(("BRAND", "QUALITY")) else _TITLES
+    lines = cursor.execute(f"{body} order by item, delivery_id, file_row", asked).fetchall()
+    counted = {line["item"]: line["value"] for line in lines}
+    by_delivery: dict[int, set[str]] = {}
+    for line in lines:
+        by_delivery.setdefault(line["delivery_id"], set()).add(line["item"])
+    return Trace(
+        number,
+        None,
+        Decimal(len(counted)),
+        _applied_since(cursor, number),
+        _deliveries(
+            cursor,
+            [
+                {"delivery_id": delivery_id, "numerator": None, "denominator": len(items)}
+                for delivery_id, items in by_delivery.items()
+            ],
+        ),
+        [line | {"outcome": f"{line['value']:f} 计入 counted"} for line in lines[: asked["limit"]]],
+        sum(counted.values(), Decimal(0)),
     )
 
 
