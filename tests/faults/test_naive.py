@@ -41,9 +41,6 @@ class Mutant:
 
 #: Errors of which the greater part has no code of ours yet: what will be mutated, beside what is.
 NOT_YET = {
-    13: "enterprises with a valid certificate (I10, I11) are not counted yet; whose a certificate is stands in staging",
-    16: "enterprises with a title (I10) are not counted yet; which families are counted stands in staging",
-    31: "certificates in force at the deadline are not forecast by cohorts yet; that no line is drawn is in progress",
 }
 
 
@@ -334,6 +331,62 @@ MUTANTS = [
         ("stg_enterprise_titles::titles_identity",),
     ),
     Mutant(
+        13,
+        "counts certificates",
+        "models/marts/int_title_count.sql",
+        "held as (\n    select distinct\n",
+        "held as (\n    select\n",
+        ("int_title_count::high_tech_enterprises_at_a_date",),
+    ),
+    Mutant(
+        13,
+        "takes each name on a list for an enterprise of its own",
+        "models/core/title_validity.sql",
+        "coalesce(bridge.enterprise_id, fact.party_id) as holder_id",
+        "fact.party_id as holder_id",
+        ("title_validity::titles_end_by_what_is_known",),
+    ),
+    Mutant(
+        14,
+        "counts the day after 有效期至",
+        "macros/titles.sql",
+        "{{ title }}.valid_before_on > {{ day }}",
+        "{{ title }}.valid_before_on >= {{ day }}",
+        ("int_title_count::high_tech_enterprises_at_a_date", "mart_enterprise_title::enterprise_titles_of_today"),
+    ),
+    Mutant(
+        14,
+        "counts whoever ever had a certificate",
+        "macros/titles.sql",
+        "and ({{ title }}.valid_before_on is null or {{ title }}.valid_before_on > {{ day }})",
+        "",
+        ("int_title_count::high_tech_enterprises_at_a_date",),
+    ),
+    Mutant(
+        14,
+        "counts a revoked certificate to its stated end",
+        "models/core/title_validity.sql",
+        "least(valid_before_on, withdrawn_on) as valid_before_on",
+        "valid_before_on",
+        ("title_validity::titles_end_by_what_is_known",),
+    ),
+    Mutant(
+        14,
+        "lets a revocation count before anybody knew of it",
+        "models/core/title_validity.sql",
+        "            and ended.known_from_on <= spell.moment_on\n",
+        "",
+        ("title_validity::titles_end_by_what_is_known",),
+    ),
+    Mutant(
+        14,
+        "ends what is recognised after a revocation",
+        "models/core/title_validity.sql",
+        "        and held.valid_from_on <= ending.ended_on\n",
+        "",
+        ("title_validity::titles_end_by_what_is_known",),
+    ),
+    Mutant(
         14,
         "adds a day to three years of validity",
         "models/staging/stg_enterprise_titles.sql",
@@ -452,6 +505,30 @@ MUTANTS = [
         "partition by holder_key",
         "partition by party_name_key",
         ("brand_record::brands_of_one_holder_are_one",),
+    ),
+    Mutant(
+        16,
+        "adds the titles of an enterprise",
+        "models/marts/int_title_count.sql",
+        "case when not measure.is_of_enterprises then title.title_code end as title_code",
+        "title.title_code",
+        ("int_title_count::titled_enterprises_count_once",),
+    ),
+    Mutant(
+        16,
+        "counts titles that the city gives",
+        "models/marts/int_title_count.sql",
+        "            and (measure.min_level_order is null or title.level_order >= measure.min_level_order)\n",
+        "",
+        ("int_title_count::titled_enterprises_count_once",),
+    ),
+    Mutant(
+        16,
+        "adds families in the bridge's last step",
+        "models/marts/mart_title_bridge.sql",
+        "count(distinct holder_id) filter (where is_counted) as enterprises",
+        "count(distinct family_key) filter (where is_counted) as enterprises",
+        ("mart_title_bridge::title_bridge_from_rows_to_enterprises",),
     ),
     Mutant(
         16,
@@ -780,6 +857,22 @@ MUTANTS = [
         "reasoned.forecast_method = 'line'",
         "reasoned.forecast_method is not null",
         ("mart_indicator_progress::progress_forecasts",),
+    ),
+    Mutant(
+        31,
+        "forgets the cohort that has lapsed and waits for the batch",
+        "models/marts/mart_title_cohort.sql",
+        "(expiring_count + lapsed_count)::float8, coalesce(",
+        "expiring_count::float8, coalesce(",
+        ("mart_title_cohort::high_tech_cohorts_at_the_deadline",),
+    ),
+    Mutant(
+        31,
+        "compares with years before as they are known by now",
+        "models/marts/mart_title_cohort.sql",
+        "greatest(back.from_on + (point.known_at_on - point.value_on), make_date(year, 1, 31))",
+        "point.known_at_on",
+        ("mart_title_cohort::high_tech_cohorts_at_the_deadline",),
     ),
     Mutant(
         31,
