@@ -64,6 +64,7 @@ COLUMNS = (
     "estimator",
     "n_effective",
     "coverage_pct",
+    "unlinked_count",
     "quarantined_count",
     "worst_case_value",
     "data_status",
@@ -279,6 +280,7 @@ ESTIMATORS = {
         "行业加权、行业内按区县事后分层", "industry-weighted, post-stratified by division"
     ),
     "published": Label("按公布值", "as published"),
+    "count": Label("按记录计算", "counted from records"),
 }
 UNITS = {
     "percent": Label("%", "%"),
@@ -1070,6 +1072,12 @@ def _notes(entry: Entry, shown: Mapping[str, Any]) -> list[Label]:
                 f"Counts without samples are delivered too ({counts}); they are not added to the samples.",
             )
             notes.append(text)
+    if unlinked := _decimal(entry.current.get("unlinked_count")):
+        text = Label(
+            f"其中 {_count(unlinked)} 个的持有企业未能与登记信息关联，按名单所载计入。",
+            f"{_count(unlinked)} of them are held by who could not be linked to the register, and count as listed.",
+        )
+        notes.append(text)
     if shown["quarantined"]:
         worst = Label("", "")
         if entry.current["value"] is not None and entry.current["worst_case_value"] is not None:

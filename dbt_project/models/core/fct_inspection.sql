@@ -1,7 +1,7 @@
 {{ config(
     pre_hook="{{ forget_touched_keys('random_inspections', 'inspection_record_id') }}",
     indexes=[
-        {'columns': ['inspection_id', 'delivery_id'], 'unique': true},
+        {'columns': ['inspection_record_id', 'delivery_id'], 'unique': true},
         {'columns': ['dated_on']},
     ],
 ) }}
@@ -33,7 +33,7 @@ staged as (
 
 described as (
     select
-        inspection_record_id as inspection_id,
+        inspection_record_id,
         delivery_id,
         origin_id,
         issued_on,
@@ -58,13 +58,13 @@ described as (
 )
 
 select
-    inspection_id,
+    inspection_record_id,
     delivery_id,
     origin_id,
     issued_on as known_from_on,
     -- Half-open; what its correction gave another key ends with it.
     least(
-        lead(issued_on) over (partition by inspection_id order by issued_on, origin_id), corrected_on
+        lead(issued_on) over (partition by inspection_record_id order by issued_on, origin_id), corrected_on
     ) as known_before_on,
     task_no,
     task_name,

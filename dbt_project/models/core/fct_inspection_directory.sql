@@ -1,7 +1,7 @@
 {{ config(
     pre_hook="{{ forget_touched_keys('random_inspections', 'inspection_record_id') }}",
     indexes=[
-        {'columns': ['member_id', 'delivery_id'], 'unique': true},
+        {'columns': ['inspection_record_id', 'delivery_id'], 'unique': true},
         {'columns': ['directory_kind', 'snapshot_on']},
     ],
 ) }}
@@ -35,7 +35,7 @@ staged as (
 )
 
 select
-    inspection_record_id as member_id,
+    inspection_record_id,
     delivery_id,
     origin_id,
     row_no,

@@ -5,7 +5,7 @@
 with member as (
     select
         {{ hash_id(['directory_kind', 'office', 'snapshot_id', 'snapshot_on']) }} as snapshot_key,
-        member_id,
+        inspection_record_id as member_record_id,
         object_key,
         name_key,
         division_code,
@@ -29,9 +29,9 @@ inspection as (
 )
 
 select
-    inspection.inspection_id,
+    inspection.inspection_record_id,
     member.snapshot_key,
-    member.member_id,
+    member.member_record_id,
     member.object_key,
     member.division_code,
     member.category_text
@@ -39,9 +39,9 @@ from inspection
 inner join member on inspection.object_key = member.object_key
 union
 select
-    inspection.inspection_id,
+    inspection.inspection_record_id,
     member.snapshot_key,
-    member.member_id,
+    member.member_record_id,
     member.object_key,
     member.division_code,
     member.category_text

@@ -85,13 +85,13 @@ used as (
 drawn as (
     select
         inspection.task_no,
-        matched.member_id,
+        matched.member_record_id,
         matched.division_code,
         matched.category_text
     from inspection
     inner join used on inspection.task_no = used.task_no
     inner join {{ ref('int_directory_match') }} as matched
-        on inspection.inspection_id = matched.inspection_id and used.snapshot_key = matched.snapshot_key
+        on inspection.inspection_record_id = matched.inspection_record_id and used.snapshot_key = matched.snapshot_key
 ),
 
 cell as (
@@ -113,7 +113,7 @@ drawn_cell as (
         drawn.task_no,
         aspect.composition,
         aspect.cell,
-        count(distinct drawn.member_id) as drawn_count
+        count(distinct drawn.member_record_id) as drawn_count
     from drawn
     cross join lateral (
         values ('division', drawn.division_code), ('category', coalesce(drawn.category_text, ''))

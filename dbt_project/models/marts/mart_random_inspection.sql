@@ -103,17 +103,17 @@ inspection as (
         select
             in_force.period_type,
             in_force.period_start_on,
-            found.inspection_id,
+            found.inspection_record_id,
             min(found.object_key) as member_key,
             min(found.division_code) as member_division
         from {{ ref('int_directory_match') }} as found
         inner join in_force on found.snapshot_key = in_force.snapshot_key
-        group by in_force.period_type, in_force.period_start_on, found.inspection_id
+        group by in_force.period_type, in_force.period_start_on, found.inspection_record_id
     ) as matched
         on
             period.period_type = matched.period_type
             and period.period_start_on = matched.period_start_on
-            and inspection.inspection_id = matched.inspection_id
+            and inspection.inspection_record_id = matched.inspection_record_id
     left join {{ ref('dim_date') }} as inspected on inspection.inspected_on = inspected.date_on
     left join {{ ref('dim_date') }} as published
         on inspection.published_on = published.date_on and inspection.published_on <= {{ as_of() }}
@@ -174,7 +174,7 @@ officer as (
         placed.place_code,
         placed.draw_method,
         -- A team is drawn for a task: however many enterprises it visits, it is one pair.
-        coalesce(placed.task_no, placed.inspection_id::text) as task,
+        coalesce(placed.task_no, placed.inspection_record_id::text) as task,
         one.officer_hash,
         two.officer_hash as other_hash
     from placed
