@@ -37,7 +37,7 @@ from baotu.samples.names import (
 )
 
 SOURCE = "enterprise_registry"
-#: Enterprises at scale 1.
+#: Enterprises at scale 1; fewer at a smaller one, by its square.
 ENTERPRISES = 1_500_000
 
 
@@ -171,7 +171,8 @@ class _Register:
     def __init__(self, seed: int, scale: float) -> None:
         rng = random.Random(f"{seed}/enterprise_registry")
         self.codes = _Codes()
-        self.count = max(2_000, round(ENTERPRISES * scale))
+        # A register is what a city has, not what a year brings: of a tenth of a year's samples a hundredth of it is enough.
+        self.count = max(20_000, round(ENTERPRISES * scale * min(scale, 1)))
         self.ends = [self.count * share // 1000 for share in accumulate(extract.new for extract in _EXTRACTS)]
         self.draws = array("Q", (rng.getrandbits(48) for _ in range(self.count)))
         self.firsts = [company.name for company in (*producers(), *manufacturers())]
