@@ -252,9 +252,9 @@ ROW_RULES = [
             "the same record stands more than once in the file; it counts once",
         ),
     ),
-    gxe.ExpectColumnValuesToBeInSet(
-        column="is_brand_imputed",
-        value_set=[False],
+    gxe.UnexpectedRowsExpectation(
+        # An award is its payee's, and of no brand.
+        unexpected_rows_query=failing_rows("is_brand_imputed and record_kind is distinct from 'quality_award'"),
         severity="info",
         meta=about(
             "BRA103",

@@ -79,9 +79,20 @@ ROW_RULES = [
         meta=about(
             "TIT007",
             "valid_to",
-            "有效期、有效年限或撤销日期无法识别;应为日期、“日期至日期”、“三年”或“长期”,请改正",
-            "validity, its years or the date of revocation cannot be read; expected a date, two dates, a number of years"
-            " (1 to 10), or an open end: correct it",
+            "有效期或有效年限无法识别;应为日期、“日期至日期”、“三年”或“长期”,请改正",
+            "the validity or its years cannot be read; expected a date, two dates, a number of years (1 to 10), or an open"
+            " end: correct it",
+        ),
+    ),
+    gxe.ExpectColumnValuesToBeInSet(
+        column="is_ended_on_readable",
+        value_set=[True],
+        severity="warning",
+        meta=about(
+            "TIT013",
+            "ended_on",
+            "撤销或退出日期无法识别或不存在;应为如 2022-06-01 的日期,请改正",
+            "the date of revocation or exit cannot be read or does not exist; expected a date such as 2022-06-01: correct it",
         ),
     ),
     gxe.UnexpectedRowsExpectation(

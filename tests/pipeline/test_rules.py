@@ -54,7 +54,7 @@ GOOD: dict[str, Row] = {
     TITLES: {
         "holder_key": "甲公司", "title_text": "瞪羚企业", "title_code": "gazelle", "status_code": "recognised",
         "is_level_readable": True, "is_level_unclear": False, "is_recognised_on_readable": True,
-        "is_validity_readable": True, "valid_from_on": "2021-03-01", "valid_before_on": "2024-03-01",
+        "is_validity_readable": True, "is_ended_on_readable": True, "valid_from_on": "2021-03-01", "valid_before_on": "2024-03-01",
         "valid_before_on_basis": "file", "recognised_on": "2021-03-01", "recognised_on_basis": "file",
         "issued_on": "2021-06-01", "has_surplus_fields": False, "is_uscc_valid": True, "division_basis": "file",
         "is_grant": True,
@@ -201,6 +201,7 @@ BAD: dict[str, dict[str, list[Row]]] = {
         "TIT010": [],
         "TIT011": [{"has_surplus_fields": True}],
         "TIT012": [{"is_level_unclear": True}],
+        "TIT013": [{"is_ended_on_readable": False}],
         "TIT101": [{"is_uscc_valid": False}],
         "TIT102": [{"title_record_id": SHARED}] * 2,
         "TIT103": [{"division_basis": "unknown"}],

@@ -50,29 +50,39 @@ weighed as (
 
 judged as (
     select
-        weighed.*,
-        weighed.sure_count = 1 and not weighed.has_rival as is_sure
-    from weighed
+        party.party_id,
+        party.name_key,
+        party.uscc,
+        party.code_enterprise_id,
+        case
+            when decision.decision_id is not null then decision.enterprise_id
+            -- A code that the register does not have says another enterprise than any name can.
+            when weighed.sure_count = 1 and not weighed.has_rival and (weighed.rule = 'code' or party.uscc is null)
+                then weighed.enterprise_id
+        end as enterprise_id,
+        case
+            when decision.decision_id is not null then 'unlinked'
+            when weighed.party_id is not null then 'review'
+            when party.is_name_comparable or party.uscc is not null then 'unlinked'
+            else 'unmatchable'
+        end as status_without,
+        case when decision.decision_id is not null then 'reviewer' else weighed.rule end as link_rule,
+        case when decision.decision_id is null then weighed.score end as score,
+        decision.decision_id
+    from {{ ref('dim_party') }} as party
+    left join decision on party.party_id = decision.party_id
+    left join weighed on party.party_id = weighed.party_id
 )
 
 select
-    party.party_id,
-    party.name_key,
-    party.uscc,
-    case
-        when decision.decision_id is not null then decision.enterprise_id
-        when judged.is_sure then judged.enterprise_id
-    end as enterprise_id,
-    case
-        when decision.enterprise_id is not null or (decision.decision_id is null and judged.is_sure) then 'linked'
-        when decision.decision_id is not null then 'unlinked'
-        when judged.party_id is not null then 'review'
-        when party.is_name_comparable then 'unlinked'
-        else 'unmatchable'
-    end as link_status,
-    case when decision.decision_id is not null then 'reviewer' else judged.rule end as link_rule,
-    case when decision.decision_id is null then judged.score end as score,
-    decision.decision_id
-from {{ ref('dim_party') }} as party
-left join decision on party.party_id = decision.party_id
-left join judged on party.party_id = judged.party_id
+    party_id,
+    name_key,
+    uscc,
+    enterprise_id,
+    -- By which it is counted once: the enterprise, else its code, else how it is written.
+    coalesce(enterprise_id, code_enterprise_id, party_id) as subject_id,
+    case when enterprise_id is not null then 'linked' else status_without end as link_status,
+    link_rule,
+    score,
+    decision_id
+from judged

@@ -42,6 +42,9 @@ select
     party_name,
     name_key,
     uscc,
+    -- Who has this code, in the register or not.
+    case when uscc is not null then {{ hash_id(["'enterprise'", "'ORG'", 'substr(uscc, 9, 9)']) }} end
+        as code_enterprise_id,
     roles,
     first_seen_on,
     last_seen_on,

@@ -1,17 +1,19 @@
 {{ config(materialized='table', indexes=[{'columns': ['party_id']}]) }}
 {%- do uses(['normalize_name']) %}
-{#- Which enterprises a party may be, by which rule. A code tells an enterprise also where the register does not show it;
-    names are compared with those of the register, current and former. -#}
+{#- Which enterprises of the register a party may be, by which rule: its code, or a name, current or former. -#}
 
 with code_match as (
     select
         party.party_id,
-        {{ hash_id(["'enterprise'", "'ORG'", 'substr(party.uscc, 9, 9)']) }} as enterprise_id,
+        party.code_enterprise_id as enterprise_id,
         'code' as rule,
         null::text as matched_name,
         1::numeric as score
     from {{ ref('dim_party') }} as party
-    where party.uscc is not null
+    where exists (
+        select 1 from {{ ref('dim_enterprise') }} as enterprise
+        where enterprise.enterprise_id = party.code_enterprise_id
+    )
 ),
 
 name_match as (

@@ -10,7 +10,7 @@ with record as (
     select
         fact.*,
         bridge.enterprise_id,
-        coalesce(bridge.enterprise_id, fact.party_id) as holder_id,
+        coalesce(bridge.enterprise_id, bridge.subject_id, fact.party_id) as holder_id,
         coalesce(bridge.link_status, 'unlinked') as link_status
     from {{ ref('fct_enterprise_title') }} as fact
     left join {{ ref('bridge_party_enterprise') }} as bridge on fact.party_id = bridge.party_id

@@ -38,7 +38,7 @@ charged as (
 )
 
 select
-    coalesce(bridge.enterprise_id, charged.party_id) as subject_id,
+    coalesce(bridge.enterprise_id, bridge.subject_id, charged.party_id) as subject_id,
     bridge.enterprise_id,
     charged.charged_as,
     charged.party_name,

@@ -344,8 +344,8 @@ select
     (valid_from is null or valid_from_days is not null)
     and (valid_to is null or valid_to_days is not null or is_open_ended)
     and (validity is null or validity_days is not null or is_open_ended or years is not null)
-    and (validity_years_text is null or years is not null)
-    and (ended_on is null or ended_days is not null) as is_validity_readable,
+    and (validity_years_text is null or years is not null) as is_validity_readable,
+    ended_on is null or ended_days is not null as is_ended_on_readable,
     ended_on as ended_on_text,
     case when status_code in ('revoked', 'withdrawn') then coalesce(lower(ended_days), issued_on) end as ended_on,
     case

@@ -356,7 +356,7 @@ class _City:
             standing[20].holder,
             "ended_on",
             "a day of revocation that is no date",
-            "TIT007",
+            "TIT013",
             word | {"certificate_no": standing[20].certificate, "ended_on": "另行通知"},
             may_lower=True,
         )
