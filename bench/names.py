@@ -227,6 +227,7 @@ def invented(count: int, seed: int = 1, forms: tuple[str, ...] = ("有限公司"
         core = "".join(draw.choice(_COMMON) if draw.random() < 0.5 else draw.choice(first) for _ in range(length))
         trade = draw.choice(usual) if draw.random() < 0.5 else draw.choices(trades, weights)[0]
         name = draw.choice(places) + core + trade + draw.choice(forms)
-        if name not in made:
+        # 某 stands for a character withheld.
+        if name not in made and "某" not in name:
             made.add(name)
             yield name
