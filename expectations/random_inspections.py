@@ -164,7 +164,7 @@ ROW_RULES = [
 
 PROFILE = {
     "known_kind_share": "avg((record_kind is not null)::integer)",
-    "named_share": "avg((object_key is not null or officer_count > 0)::integer)",
+    "named_share": "avg((object_key is not null or coalesce(officer_count, 0) > 0)::integer)",
 }
 
 DELIVERY_RULES = [

@@ -17,14 +17,15 @@ part as (
     {{ brand_parts() }}
 )
 
-select distinct
+select
     part.measure_code::text as measure_code,
     part.on_date::date as on_date,
     part.known_at_on::date as known_at_on,
     part.item::text as item,
-    part.enterprise_id::uuid as enterprise_id,
-    part.value::numeric as value,
+    min(part.enterprise_id::text)::uuid as enterprise_id,
+    max(part.value)::numeric as value,
     {{ publication_id() }} as publication_id
 from part
 inner join moment on part.on_date = moment.on_date and part.known_at_on = moment.known_at_on
 where part.item is not null
+group by part.measure_code, part.on_date, part.known_at_on, part.item
