@@ -45,7 +45,7 @@ test: venv ## Unit, DAG, dbt and pipeline tests, the whole way under the schedul
 
 faults: venv ## Processes killed, loaders at once, held publications, naive errors switched on; all formulas on PostgreSQL 16
 	@$(VENV)/bin/python -m pytest --numprocesses 2 --dist loadfile tests/faults
-	@BAOTU_TEST_PG=16 $(VENV)/bin/python -m pytest --numprocesses 2 --dist loadfile tests/dbt tests/pipeline/test_truth.py
+	@BAOTU_TEST_PG=16 $(VENV)/bin/python -m pytest --numprocesses 2 --dist loadfile tests/dbt
 
 containers: venv ## docker-compose.yml and Dockerfile: their services as plain processes, to a judged delivery
 	@$(VENV)/bin/python -m pytest tests/containers
@@ -53,8 +53,10 @@ containers: venv ## docker-compose.yml and Dockerfile: their services as plain p
 fuzz: venv ## Damaged files against the reader, odd texts against the parsers: SECONDS=1800
 	@$(VENV)/bin/python -m tests.fuzz.fuzz --seconds $(or $(SECONDS),60)
 
-bench: venv ## Ratios against named baselines, in one run on this machine
+bench: venv ## Ratios against named baselines, in one run on this machine; how well and how fast names are linked
 	@$(VENV)/bin/python bench/load.py
+	@$(VENV)/bin/python bench/linking.py
+	@$(VENV)/bin/python bench/linking.py --scale
 
 lint: venv ## ruff, mypy, sqlfluff
 	@$(VENV)/bin/ruff check .

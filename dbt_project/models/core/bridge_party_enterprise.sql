@@ -24,6 +24,19 @@ usable as (
     where candidate.rule not like 'model%' or candidate.score >= threshold.review_from
 ),
 
+first_place as (
+    select
+        party_id,
+        min(place) as place
+    from usable
+    group by party_id
+),
+
+rival as (
+    select distinct party_id from usable
+    where rule = 'model'
+),
+
 weighed as (
     select
         usable.party_id,
@@ -34,17 +47,8 @@ weighed as (
         min(usable.rule) = 'branch' and bool_or(rival.party_id is not null) as has_rival,
         (array_agg(usable.enterprise_id order by usable.candidate_no))[1] as enterprise_id
     from usable
-    inner join (
-        select
-            party_id,
-            min(place) as place
-        from usable
-        group by party_id
-    ) as first_place using (party_id, place)
-    left join (
-        select distinct party_id from usable
-        where rule = 'model'
-    ) as rival on usable.party_id = rival.party_id
+    inner join first_place using (party_id, place)
+    left join rival on usable.party_id = rival.party_id
     group by usable.party_id
 ),
 
