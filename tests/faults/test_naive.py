@@ -337,7 +337,7 @@ MUTANTS = [
         13,
         "takes each name on a list for an enterprise of its own",
         "models/core/title_validity.sql",
-        "coalesce(bridge.enterprise_id, fact.party_id) as holder_id",
+        "coalesce(bridge.enterprise_id, bridge.subject_id, fact.party_id) as holder_id",
         "fact.party_id as holder_id",
         ("title_validity::titles_end_by_what_is_known",),
     ),

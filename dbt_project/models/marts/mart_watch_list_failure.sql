@@ -18,6 +18,21 @@ failed as (
     select * from charged where final_result = 'fail'
 ),
 
+-- Of each failure, how many the subject has in the months that end with it.
+within as (
+    select
+        failed.sample_id,
+        count(*) as window_failure_count
+    from failed
+    cross join watch_rule
+    inner join failed as other
+        on
+            failed.subject_id = other.subject_id
+            and other.sampled_on <= failed.sampled_on
+            and other.sampled_on > failed.sampled_on - make_interval(months => watch_rule.window_months)
+    group by failed.sample_id
+),
+
 failure as (
     select
         failed.*,
@@ -26,20 +41,7 @@ failure as (
         watch_rule.min_failures
     from failed
     cross join watch_rule
-    inner join (
-        -- Of each failure, how many the subject has in the months that end with it.
-        select
-            failed.sample_id,
-            count(*) as window_failure_count
-        from failed
-        cross join watch_rule
-        inner join failed as other
-            on
-                failed.subject_id = other.subject_id
-                and other.sampled_on <= failed.sampled_on
-                and other.sampled_on > failed.sampled_on - make_interval(months => watch_rule.window_months)
-        group by failed.sample_id
-    ) as within on failed.sample_id = within.sample_id
+    inner join within on failed.sample_id = within.sample_id
 ),
 
 listed as (

@@ -1,5 +1,5 @@
-{#- The watch list by category and failing item: batches, never items. A batch that fails on two items stands in two rows,
-    so rows do not add up to the subject's failures. -#}
+{#- The watch list by category and failing item: batches, never items. A batch that fails on two items stands in two
+    rows, so rows do not add up to the subject's failures. -#}
 
 with failing as (
     select distinct
