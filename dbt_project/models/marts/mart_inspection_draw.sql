@@ -127,8 +127,8 @@ expected as (
         coalesce(drawn_cell.drawn_count, 0) as drawn_count,
         sum(coalesce(drawn_cell.drawn_count, 0)) over of_task as n,
         sum(cell.directory_count) over of_task as whole,
-        sum(coalesce(drawn_cell.drawn_count, 0)) over of_task * cell.directory_count / sum(cell.directory_count) over of_task
-            as expected_count
+        sum(coalesce(drawn_cell.drawn_count, 0)) over of_task * cell.directory_count
+        / sum(cell.directory_count) over of_task as expected_count
     from cell
     left join drawn_cell
         on
@@ -172,7 +172,8 @@ tested as (
         count(*) as cell_count,
         case
             when max(whole) > max(n) and count(*) > 1
-                then sum((drawn_count - expected_count) ^ 2 / nullif(expected_count, 0)) * (max(whole) - 1) / (max(whole) - max(n))
+                then sum((drawn_count - expected_count) ^ 2 / nullif(expected_count, 0))
+                    * (max(whole) - 1) / (max(whole) - max(n))
         end as chi_square
     from pooled
     group by task_no, composition

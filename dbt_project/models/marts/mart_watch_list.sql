@@ -12,7 +12,8 @@ counted as (
         subject_id,
         (array_agg(enterprise_id) filter (where enterprise_id is not null))[1] as enterprise_id,
         (array_agg(party_name order by sampled_on desc, sample_id))[1] as party_name,
-        (array_agg(party_uscc order by sampled_on desc, sample_id) filter (where party_uscc is not null))[1] as party_uscc,
+        (array_agg(party_uscc order by sampled_on desc, sample_id) filter (where party_uscc is not null))[1]
+            as party_uscc,
         bool_or(is_household) as is_household,
         string_agg(distinct charged_as, '+' order by charged_as) as charged_as,
         count(*) as sample_count,
