@@ -75,10 +75,8 @@ def _write_ledger(tests: list[dict[str, Any]]) -> None:
 
 def invoke(*arguments: str, project: Path, target: Path) -> Any:
     """What one dbt command on `project` results in; a node that failed is among its results."""
-    from dbt.cli.main import dbtRunner
-
     # fmt: off
-    done = dbtRunner().invoke([
+    done = dbt.runner().invoke([
         "--quiet", "--no-use-colors", "--no-version-check", "--log-path", str(settings().state_dir / "logs"), *arguments,
         "--project-dir", str(project), "--profiles-dir", str(project), "--target-path", str(target),
     ])

@@ -30,13 +30,11 @@ PERSONS = ("示例甲", "示例乙", "示例丙", "示例丁")
 @pytest.fixture(scope="module")
 def counted(city: City) -> list[dict[str, Any]]:
     """What brands count at every evaluation point of the city's build."""
-    from dbt.cli.main import dbtRunner
-
     assert city.build is not None
     with city.in_use():
         os.environ.update(dbt_environment(), DO_NOT_TRACK="1", DBT_SEND_ANONYMOUS_USAGE_STATS="false")
         # fmt: off
-        done = dbtRunner().invoke([
+        done = dbt.runner().invoke([
             "--quiet", "--no-use-colors", "--no-version-check", "--log-path", str(settings().state_dir / "logs"),
             "compile", "--inline", "select * from {{ ref('int_brand_count') }}",
             "--vars", json.dumps({"as_of": str(city.build.as_of_on), "known_at": str(city.build.known_at_on)}),
