@@ -53,10 +53,9 @@ containers: venv ## docker-compose.yml and Dockerfile: their services as plain p
 fuzz: venv ## Damaged files against the reader, odd texts against the parsers: SECONDS=1800
 	@$(VENV)/bin/python -m tests.fuzz.fuzz --seconds $(or $(SECONDS),60)
 
-bench: venv ## Ratios against named baselines, in one run on this machine; how well and how fast names are linked
+bench: venv ## Ratios against named baselines, in one run on this machine; how well names are linked
 	@$(VENV)/bin/python bench/load.py
 	@$(VENV)/bin/python bench/linking.py
-	@$(VENV)/bin/python bench/linking.py --scale
 
 lint: venv ## ruff, mypy, sqlfluff
 	@$(VENV)/bin/ruff check .

@@ -27,3 +27,9 @@
 {% macro latest_known_at() -%} date '{{ latest('known_at_on') or '-infinity' }}' {%- endmacro %}
 
 {% macro publication_id() -%} {{ frozen('build_id') or 0 }}::bigint {%- endmacro %}
+
+{#- Whether a version was known on a day: from its own on, until another took its place. -#}
+{% macro is_known(relation, day) -%}
+    {{ relation }}.known_from_on <= {{ day }}
+    and ({{ relation }}.known_before_on is null or {{ relation }}.known_before_on > {{ day }})
+{%- endmacro %}

@@ -1,9 +1,4 @@
-{#- What is recorded of brands, as it was known at a day. -#}
-
-{% macro is_known(relation, day) -%}
-    {{ relation }}.known_from_on <= {{ day }}
-    and ({{ relation }}.known_before_on is null or {{ relation }}.known_before_on > {{ day }})
-{%- endmacro %}
+{#- What is recorded of brands. -#}
 
 {#- Entries of lists: of the city, or exits that name no place and are known by their brand. -#}
 {% macro is_listing(record) -%}

@@ -53,3 +53,26 @@
 {% macro division_named_in(place) -%}
     substring(regexp_replace({{ place }}, '济南市?', '') from {{ division_pattern() }})
 {%- endmacro %}
+
+{#- What names a list beside its cells: the sheet, the heading above the table, the file. Of `cells` and `delivery`. -#}
+{% macro named_places() -%}
+    select
+        sheet.delivery_id,
+        sheet.part,
+        said.priority,
+        said.basis,
+        said.word
+    from (
+        select distinct
+            delivery_id,
+            part
+        from cells
+    ) as sheet
+    inner join delivery on sheet.delivery_id = delivery.delivery_id
+    cross join lateral (
+        values
+            (1, 'sheet', {{ list_word('sheet.part') }}),
+            (2, 'heading', delivery.heading_word),
+            (3, 'file_name', delivery.file_name_word)
+    ) as said (priority, basis, word)
+{%- endmacro %}

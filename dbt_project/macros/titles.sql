@@ -1,10 +1,5 @@
-{#- Rows of title_validity as they are known and placed on a day. All spans are half-open: the day before
+{#- Rows of title_validity as they are placed and valid on a day. All spans are half-open: the day before
     `valid_before_on` is the last with the title. -#}
-{% macro title_is_known(title, known_at) -%}
-    {{ title }}.known_from_on <= {{ known_at }}
-    and ({{ title }}.known_before_on is null or {{ title }}.known_before_on > {{ known_at }})
-{%- endmacro %}
-
 {% macro title_is_here(title, day) -%}
     {{ title }}.in_scope
     and ({{ title }}.located_from_on is null or {{ title }}.located_from_on <= {{ day }})

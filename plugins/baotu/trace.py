@@ -295,31 +295,38 @@ _TITLES = """
         and (title.located_before_on is null or title.located_before_on > %(on)s)
         and title.valid_from_on <= %(on)s and (title.valid_before_on is null or title.valid_before_on > %(on)s)
 """
-#: Records of the brands and bases that the mart counts, as they were known.
+#: Records of the brands and bases that the mart counts, as core has them. A count is borne out by an entry, a
+#: certificate or a base; a value only by a valuation of that amount.
 _BRANDS = """
     select record.delivery_id, record.part, record.file_row, coalesce(record.brand_name, record.base_name) as key,
         concat_ws(' ', record.record_kind, record.list_year, record.status_code, record.brand_value) as what,
-        counted.item, counted.value
-    from (select item, max(value) as value from marts.mart_brand_part
-        where measure_code = %(measure)s and on_date = %(on)s and known_at_on = %(known_at)s group by item) as counted
+        counted.item,
+        case when counted.measure_code not like 'BRAND_VALUE%%' or record.brand_value = counted.value
+            then counted.value end as value
+    from marts.mart_brand_part as counted
     inner join core.brand_record as record
         on counted.item in (record.brand_uid::text, record.base_key) and not record.is_quarantined
-    where record.known_from_on <= %(known_at)s
+    where counted.measure_code = %(measure)s and counted.on_date = %(on)s and counted.known_at_on = %(known_at)s
+        and record.known_from_on <= %(known_at)s
         and (record.known_before_on is null or record.known_before_on > %(known_at)s)
         and record.counts_from_on <= %(on)s
         and record.record_kind = any(case
-            when %(measure)s = 'BRANDS_TAISHAN' then array['certificate']
-            when %(measure)s = 'QUALITY_BASES' then array['quality_base']
-            when %(measure)s like 'BRAND_VALUE%%' then array['valuation', 'cultivation']
+            when counted.measure_code = 'BRANDS_TAISHAN' then array['certificate']
+            when counted.measure_code = 'QUALITY_BASES' then array['quality_base']
+            when counted.measure_code like 'BRAND_VALUE%%' then array['valuation', 'cultivation']
             else array['cultivation'] end)
 """
 
 
 def _of_counts(cursor: psycopg.Cursor[dict[str, Any]], number: dict[str, Any], asked: dict[str, Any]) -> Trace:
-    """A count or sum at a date: each enterprise, title, brand or base once, with the records that speak for it."""
+    """A count or sum at a date: each enterprise, title, brand or base once, with the records that speak for it.
+
+    Titles are counted anew; of brands, whose choice takes several steps, each that the mart counts must have in core what
+    bears it out.
+    """
     body = _BRANDS if number["measure_code"].startswith(("BRAND", "QUALITY")) else _TITLES
     lines = cursor.execute(f"{body} order by item, delivery_id, file_row", asked).fetchall()
-    counted = {line["item"]: line["value"] for line in lines}
+    counted = {line["item"]: line["value"] for line in lines if line["value"] is not None}
     by_delivery: dict[int, set[str]] = {}
     for line in lines:
         by_delivery.setdefault(line["delivery_id"], set()).add(line["item"])
@@ -335,7 +342,10 @@ def _of_counts(cursor: psycopg.Cursor[dict[str, Any]], number: dict[str, Any], a
                 for delivery_id, items in by_delivery.items()
             ],
         ),
-        [line | {"outcome": f"{line['value']:f} 计入 counted"} for line in lines[: asked["limit"]]],
+        [
+            line | {"outcome": "入选依据 why it counts" if line["value"] is None else f"{line['value']:f} 计入 counted"}
+            for line in lines[: asked["limit"]]
+        ],
         sum(counted.values(), Decimal(0)),
     )
 

@@ -131,6 +131,23 @@ def test_a_count_leads_to_its_records(in_city: City, indicator: str) -> None:
     assert {d["delivery_id"] for d in found.deliveries} == {row["delivery_id"] for row in found.rows}
 
 
+def test_a_count_that_core_no_longer_bears_out_is_told(city_copy: City) -> None:
+    """What speaks for one enterprise, one brand and one value goes: each trace says so."""
+    with city_copy.connect() as connection:
+        for statement in (
+            "delete from core.title_validity where enterprise_name = (select min(enterprise_name)"
+            " from core.title_validity where family = 'high_tech' and in_scope and valid_from_on <= '2022-12-31'"
+            " and valid_before_on > '2022-12-31' and known_before_on is null)",
+            "delete from core.brand_record where brand_uid::text = (select min(item) from marts.mart_brand_part"
+            " where measure_code = 'BRANDS_SERVICE' and on_date = '2022-12-31') and record_kind = 'cultivation'",
+            "update core.brand_record set brand_value = brand_value + 1 where brand_uid::text = (select min(item)"
+            " from marts.mart_brand_part where measure_code = 'BRAND_VALUE_PRODUCT' and on_date = '2022-12-31')",
+        ):
+            assert connection.execute(statement).rowcount > 0, statement
+        connection.commit()
+        assert not any(trace(connection, indicator, "2022").is_reproduced for indicator in ("I02", "I05", "I11"))
+
+
 @pytest.mark.parametrize("quarter", [None, *QUARTERS])
 @pytest.mark.parametrize("year", YEARS)
 def test_q03(city: City, year: str, quarter: str | None) -> None:

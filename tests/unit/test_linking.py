@@ -1,5 +1,6 @@
 """The model as it is shipped, on invented names: how much it finds, what it must never join."""
 
+import csv
 import random
 from collections import Counter
 
@@ -7,6 +8,7 @@ import pytest
 
 from baotu import naming
 from baotu.linking import Matcher, Model
+from baotu.settings import PROJECT
 from bench.names import CORRUPTIONS, IMPOSTORS, invented
 
 MODEL = Model.load()
@@ -127,3 +129,9 @@ def test_the_model_is_whole():
     for comparison in MODEL.settings["comparisons"]:
         for level in comparison["comparison_levels"][1:]:
             assert 0 < level["m_probability"] < 1 and 0 < level["u_probability"] < 1
+
+
+def test_sql_reads_the_thresholds_of_the_model() -> None:
+    """They are chosen with the model and applied by dbt: the seed must follow a training."""
+    (row,) = csv.DictReader((PROJECT / "dbt_project/seeds/link_threshold.csv").open(encoding="utf-8"))
+    assert (float(row["automatic_from"]), float(row["review_from"])) == (MODEL.link, MODEL.review)

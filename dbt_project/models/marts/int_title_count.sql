@@ -63,7 +63,7 @@ held as (
         on
             measure.family = title.family
             and (measure.min_level_order is null or title.level_order >= measure.min_level_order)
-            and {{ title_is_known('title', 'day.known_at_on') }}
+            and {{ is_known('title', 'day.known_at_on') }}
             and {{ title_is_here('title', 'day.value_on') }}
             and {{ title_is_valid('title', 'day.value_on') }}
 ),

@@ -9,7 +9,7 @@ with held as (
             order by title.valid_before_on desc nulls first, title.valid_from_on desc, title.title_record_id
         ) as place
     from {{ ref('title_validity') }} as title
-    where {{ title_is_known('title', known_at()) }}
+    where {{ is_known('title', known_at()) }}
         and {{ title_is_here('title', as_of()) }}
         and {{ title_is_valid('title', as_of()) }}
         and title.holder_id is not null

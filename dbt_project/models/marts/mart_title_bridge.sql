@@ -27,7 +27,7 @@ listed as (
     inner join {{ ref('title_validity') }} as title
         on
             title.valid_from_on <= day.value_on
-            and {{ title_is_known('title', known_at()) }}
+            and {{ is_known('title', known_at()) }}
             and {{ title_is_here('title', 'day.value_on') }}
     inner join {{ ref('title_measure') }} as measure
         on title.family = measure.family and measure.measure_code = 'TITLED_ENTERPRISES'

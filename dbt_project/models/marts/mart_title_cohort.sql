@@ -96,24 +96,24 @@ holder as (
         span.until_on,
         title.holder_id,
         coalesce(bool_or(
-            {{ title_is_known('title', 'span.known_from_on') }}
+            {{ is_known('title', 'span.known_from_on') }}
             and {{ title_is_here('title', 'span.from_on') }} and {{ title_is_valid('title', 'span.from_on') }}
         ), false) as is_held,
         coalesce(bool_or(
-            {{ title_is_known('title', 'span.known_from_on') }}
+            {{ is_known('title', 'span.known_from_on') }}
             and {{ title_is_here('title', 'span.from_on') }} and {{ title_is_valid('title', 'span.from_on') }}
             and (title.valid_before_on is null or title.valid_before_on > span.until_on)
         ), false) as is_staying,
         -- Lapsed this year; what was revoked does not come back.
         coalesce(bool_or(
-            {{ title_is_known('title', 'span.known_from_on') }}
+            {{ is_known('title', 'span.known_from_on') }}
             and {{ title_is_here('title', 'span.from_on') }}
             and title.withdrawn_on is null
             and title.valid_before_on > date_trunc('year', span.from_on + 1)::date
             and title.valid_before_on <= span.from_on
         ), false) as is_lapsed,
         coalesce(bool_or(
-            {{ title_is_known('title', 'span.known_at_on') }}
+            {{ is_known('title', 'span.known_at_on') }}
             and {{ title_is_here('title', 'span.until_on') }} and {{ title_is_valid('title', 'span.until_on') }}
         ), false) as is_held_after
     from span

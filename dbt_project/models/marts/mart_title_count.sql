@@ -55,7 +55,7 @@ held as (
         on
             measure.family = title.family
             and (measure.min_level_order is null or title.level_order >= measure.min_level_order)
-            and {{ title_is_known('title', known_at()) }}
+            and {{ is_known('title', known_at()) }}
             and {{ title_is_here('title', 'day.value_on') }}
             and {{ title_is_valid('title', 'day.value_on') }}
 ),

@@ -74,27 +74,8 @@ class_words as (
     select {{ any_alias() }} || '(高端)?品牌' as pattern from {{ ref('brand_class_alias') }}
 ),
 
--- What names the list beside its cells: the sheet, the heading above the table, the file.
 place as (
-    select
-        sheet.delivery_id,
-        sheet.part,
-        said.priority,
-        said.basis,
-        said.word
-    from (
-        select distinct
-            delivery_id,
-            part
-        from cells
-    ) as sheet
-    inner join delivery on sheet.delivery_id = delivery.delivery_id
-    cross join lateral (
-        values
-            (1, 'sheet', {{ list_word('sheet.part') }}),
-            (2, 'heading', delivery.heading_word),
-            (3, 'file_name', delivery.file_name_word)
-    ) as said (priority, basis, word)
+    {{ named_places() }}
 ),
 
 -- A place that names two kinds, or two classes, names none.

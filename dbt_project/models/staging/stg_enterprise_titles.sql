@@ -66,27 +66,8 @@ level_words as (
     from {{ ref('title_level_alias') }}
 ),
 
--- What names the list beside its cells: the sheet, the heading above the table, the file.
 place as (
-    select
-        sheet.delivery_id,
-        sheet.part,
-        said.priority,
-        said.basis,
-        said.word
-    from (
-        select distinct
-            delivery_id,
-            part
-        from cells
-    ) as sheet
-    inner join delivery on sheet.delivery_id = delivery.delivery_id
-    cross join lateral (
-        values
-            (1, 'sheet', {{ list_word('sheet.part') }}),
-            (2, 'heading', delivery.heading_word),
-            (3, 'file_name', delivery.file_name_word)
-    ) as said (priority, basis, word)
+    {{ named_places() }}
 ),
 
 -- A place that names two titles (瞪羚、独角兽企业名单) names none.

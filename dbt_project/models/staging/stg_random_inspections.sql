@@ -54,27 +54,8 @@ kind_words as (
     select {{ any_alias() }} as pattern from {{ ref('inspection_record_kind_alias') }}
 ),
 
--- What names the list beside its cells: the sheet, the heading above the table, the file.
 place as (
-    select
-        sheet.delivery_id,
-        sheet.part,
-        said.priority,
-        said.basis,
-        said.word
-    from (
-        select distinct
-            delivery_id,
-            part
-        from cells
-    ) as sheet
-    inner join delivery on sheet.delivery_id = delivery.delivery_id
-    cross join lateral (
-        values
-            (1, 'sheet', {{ list_word('sheet.part') }}),
-            (2, 'heading', delivery.heading_word),
-            (3, 'file_name', delivery.file_name_word)
-    ) as said (priority, basis, word)
+    {{ named_places() }}
 ),
 
 -- 双随机抽查检查对象名录库 is a directory, whatever else its name says; a place that names both directories names none.
