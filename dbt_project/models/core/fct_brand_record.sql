@@ -78,8 +78,6 @@ select
     corrected_on,
     is_quarantined,
     record_kind,
-    -- As the document has it; `brand_record` says which records are of one brand.
-    {{ hash_id(["'brand'", 'brand_key', party_id('party_name_key', 'valid_uscc')]) }} as brand_id,
     brand_key,
     brand_name,
     is_brand_imputed,
