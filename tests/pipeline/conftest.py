@@ -137,6 +137,16 @@ def upgraded_database(warehouse_server: WarehouseServer, shared_dbt: Path) -> st
 FEW_MARTS = "path:models/marts,+exposure:scorecard path:models/marts,+exposure:trace mart_pass_rate"
 
 
+ALL_MARTS = publish._MARTS
+
+
+@pytest.fixture
+def all_marts(warehouse: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The builds of this test's `warehouse` make every mart after all."""
+    monkeypatch.setattr(publish, "_MARTS", ALL_MARTS)
+    monkeypatch.delenv("DBT_INDIRECT_SELECTION")
+
+
 @pytest.fixture
 def warehouse(
     warehouse_server: WarehouseServer, upgraded_database: str, shared_dbt: Path, monkeypatch: pytest.MonkeyPatch

@@ -167,6 +167,7 @@ def test_a_planted_person_is_found(tmp_path: Path) -> None:
     assert all(is_personal_header(header) for header in HEADERS)
 
 
+@pytest.mark.usefixtures("all_marts")
 def test_no_person_leaves_the_archive(
     warehouse: Installation, caplog: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:
@@ -225,6 +226,8 @@ def test_no_person_leaves_the_archive(
     run("deliveries", "list")
     for row in warehouse.rows("select delivery_id from ops.delivery"):
         run("deliveries", "show", str(row["delivery_id"]))
+    for status in ("linked", "review", "unlinked", "unmatchable"):
+        run("links", "list", "--status", status)
     run("alerts", "list")
     run("status")
     assert list(exported.glob("*.xlsx")), "something was held back and given out"
