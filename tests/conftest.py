@@ -64,6 +64,18 @@ def new_directory(what: str) -> Path:
     return path
 
 
+@pytest.fixture(autouse=True)
+def nothing_leaks() -> Iterator[None]:
+    """Settings that a test leaves behind would steer the next one."""
+
+    def ours() -> dict[str, str]:
+        return {name: value for name, value in os.environ.items() if name.startswith(("BAOTU_", "AIRFLOW_"))}
+
+    before = ours()
+    yield
+    assert ours() == before
+
+
 @dataclass(frozen=True)
 class WarehouseServer:
     """A PostgreSQL server for one test session."""

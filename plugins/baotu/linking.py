@@ -127,7 +127,7 @@ def link_names(
         is_known = connection.execute(
             "select exists (select from ops.linked_name where model_version = %s)", (model.version,)
         ).fetchone()
-        deliveries = _deliveries(connection, build_id if is_known and is_known[0] else None)
+        deliveries = _deliveries(connection, build_id, only_touched=bool(is_known and is_known[0]))
         with Matcher(model, Path(scratch)) as matcher:
             new = {}
             for side, columns in (("party", PARTIES), ("enterprise", ENTERPRISES)):
@@ -145,15 +145,17 @@ def link_names(
     return LinkingResult(model.version, new["party"], new["enterprise"], pairs, matches, seconds)
 
 
-def _deliveries(connection: psycopg.Connection, build_id: int | None) -> dict[str, list[int]]:
+def _deliveries(connection: psycopg.Connection, build_id: int | None, *, only_touched: bool) -> dict[str, list[int]]:
     """Accepted deliveries by source, as the build froze them where there is one."""
     if build_id is None:
-        query, parameters = "select source, delivery_id from ops.delivery where status = 'accepted'", ()
+        query = "select source, delivery_id from ops.delivery where status = 'accepted'"
     else:
-        query = "select source, delivery_id from ops.build_delivery where build_id = %s and is_accepted and is_touched"
-        parameters = (build_id,)  # type: ignore[assignment]
+        query = (
+            "select source, delivery_id from ops.build_delivery where build_id = %(build)s and is_accepted"
+            " and (is_touched or not %(only_touched)s)"
+        )
     found: dict[str, list[int]] = {}
-    for source, delivery_id in connection.execute(query, parameters):
+    for source, delivery_id in connection.execute(query, {"build": build_id, "only_touched": only_touched}):
         found.setdefault(source, []).append(delivery_id)
     return found
 

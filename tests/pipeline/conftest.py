@@ -148,18 +148,17 @@ def all_marts(warehouse: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def warehouse(
-    warehouse_server: WarehouseServer, upgraded_database: str, shared_dbt: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Installation]:
+def warehouse(warehouse_server: WarehouseServer, upgraded_database: str, shared_dbt: Path) -> Iterator[Installation]:
     """An empty warehouse of this test alone, upgraded; the environment points at it."""
-    monkeypatch.setattr(publish, "_MARTS", FEW_MARTS)
-    # Not the data tests that read a mart which is not made.
-    monkeypatch.setenv("DBT_INDIRECT_SELECTION", "cautious")
     # Always the same name: dbt parses everything again when the database is called otherwise.
     made = Installation(
         warehouse_server.new_database("of_one_test", template=upgraded_database), _new_state(shared_dbt)
     )
-    with made.in_use():
+    # Patched by a patcher of its own: what a test's `monkeypatch` notes while this lasts, it must undo before this ends.
+    with made.in_use(), pytest.MonkeyPatch.context() as patched:
+        patched.setattr(publish, "_MARTS", FEW_MARTS)
+        # Not the data tests that read a mart which is not made.
+        patched.setenv("DBT_INDIRECT_SELECTION", "cautious")
         yield made
 
 

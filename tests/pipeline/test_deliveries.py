@@ -654,7 +654,6 @@ def test_files_that_are_not_at_rest(
     kept = sorted((warehouse.state / "archive").iterdir())
     assert not [path for path in kept if path.name.startswith(".")]
     monkeypatch.undo()
-    monkeypatch.setenv("BAOTU_WAREHOUSE_URL", warehouse.url)
 
     # Nothing of it was kept, so it comes whole when it has come to rest.
     warehouse.settle(growing)
