@@ -147,6 +147,7 @@ def test_a_final_year_that_jumps(golden: Installation) -> None:
     assert published(golden, "FOOD_EVALUATION") == (now.build_id, 50)
 
 
+@pytest.mark.usefixtures("all_marts")
 def test_what_is_wrong_cannot_be_approved(golden: Installation) -> None:
     seen = published(golden, "CSI_0_100")
 

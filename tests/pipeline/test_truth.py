@@ -14,9 +14,10 @@ import pytest
 
 from baotu import publish
 from baotu.deliveries import decide
+from baotu.samples import agriculture, food, industry, surveys
 from baotu.sources import load_sources
 from baotu.trace import Trace, trace
-from tests.pipeline.conftest import City, Installation
+from tests.pipeline.conftest import SCALE, City, Installation
 
 YEARS = ("2020", "2021", "2022")
 QUARTERS = ("Q1", "Q2", "Q3", "Q4")
@@ -108,6 +109,45 @@ def test_counts_at_every_month_end(city: City) -> None:
     assert {key: Fraction(value) for key, value in told.items() if value is not None} == expected
     # From the first list on each month has its value.
     assert len(expected) > 200
+
+
+def test_rates_and_scores_at_every_month_end(city: City) -> None:
+    """Q01 to Q03 and I07 of the running year: the truth of what had been issued until each month's end."""
+    measures = {
+        "Q01": ("RPQ_WEIGHTED", industry),
+        "Q02": ("AGRI_ROUTINE", agriculture),
+        "Q03": ("FOOD_EVALUATION", food),
+        "I07": ("CSI_0_100", surveys),
+    }
+    told = city.rows(
+        "select measure_code, as_of_on, value, numerator, denominator, quarantined_count, is_attained, worst_case_value"
+        " from marts.mart_target_tracking where not is_current and period_type = 'year' and value_basis = 'computed'"
+        " and extract(year from period_start_on) = extract(year from as_of_on) and measure_code = any(%s)",
+        [measure for measure, _ in measures.values()],
+    )
+    found = {(row["measure_code"], row["as_of_on"]): row for row in told}
+    assert len(found) == len(told) == 4 * 36
+    deliveries = {
+        indicator: list(module.deliveries(city.truth["seed"], SCALE)) for indicator, (_, module) in measures.items()
+    }
+    values = set()
+    for (measure, day), row in found.items():
+        indicator = next(key for key, (code, _) in measures.items() if code == measure)
+        known = [delivery for delivery in deliveries[indicator] if delivery.issued_on <= day]
+        stated = measures[indicator][1].truth(known)[indicator].get(str(day.year)) or {"value": None, "n": 0}
+        if stated["value"] is None:
+            assert (row["value"], row["denominator"] or 0) == (None, 0), row
+            continue
+        assert close(row["value"], stated["value"]), row
+        assert row["is_attained"] == stated["attained"], row
+        assert row["quarantined_count"] == stated.get("quarantined_samples", stated.get("respondents_quarantined")), row
+        if indicator != "Q01":  # a weighted rate is not of its sums
+            assert row["denominator"] == stated["n"], row
+        values.add((measure, row["value"]))
+    # Quarter by quarter the value of the year moves; a wave comes once.
+    seen = Counter(measure for measure, _ in values)
+    assert seen.pop("CSI_0_100") == 3
+    assert all(count >= 9 for count in seen.values()) and len(seen) == 3, seen
 
 
 @pytest.mark.parametrize("indicator", ["I01", "I07", "I08", "I11"])
@@ -272,14 +312,14 @@ def test_i07(city: City, year: str) -> None:
         )
     }
     assert industries.keys() == stated["industries"].keys()
-    for code, industry in stated["industries"].items():
+    for code, part in stated["industries"].items():
         shown = industries[code]
-        assert (shown["respondent_count"], shown["is_suppressed"]) == (industry["n"], industry["suppressed"])
-        if industry["suppressed"]:
+        assert (shown["respondent_count"], shown["is_suppressed"]) == (part["n"], part["suppressed"])
+        if part["suppressed"]:
             assert (shown["score"], shown["interval_low"], shown["interval_high"]) == (None, None, None)
         else:
-            assert close(shown["score"], industry["score"]), code
-    weights = {code: Fraction(industry["weight"]) for code, industry in stated["industries"].items()}
+            assert close(shown["score"], part["score"]), code
+    weights = {code: Fraction(part["weight"]) for code, part in stated["industries"].items()}
     covered = sum(weights[code] for code, shown in industries.items() if not shown["is_suppressed"])
     coverage = 100 * covered / sum(weights.values())
     assert close(Decimal(stated["coverage_pct"]), coverage) and 80 <= coverage < 100

@@ -242,6 +242,8 @@ def truth(found: list[Delivery]) -> dict[str, Any]:
     waves: dict[str, Any] = {}
     for wave in YEARS:
         rows = [r for d in found for r in d.rows if isinstance(r, SurveyRow) and r.wave == wave]
+        if not rows:
+            continue
         weights = {code: Fraction(value) for code, value in VALUE_ADDED[wave - 1].items()}
         industries = _industries(rows)
         shown = [code for code in _WAVES[wave] if len(industries[code]) >= MIN_ANSWERS]
