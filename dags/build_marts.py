@@ -3,7 +3,16 @@
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from airflow.sdk import Asset, AssetAny, dag, get_current_context, task
+from airflow.sdk import (
+    Asset,
+    AssetAny,
+    DeadlineAlert,
+    DeadlineReference,
+    SyncCallback,
+    dag,
+    get_current_context,
+    task,
+)
 
 from baotu.sources import load_sources
 
@@ -16,6 +25,7 @@ from baotu.sources import load_sources
     start_date=datetime(2020, 1, 1, tzinfo=ZoneInfo("Asia/Shanghai")),
     catchup=False,
     max_active_runs=1,
+    deadline=DeadlineAlert(DeadlineReference.DAGRUN_QUEUED_AT, timedelta(hours=1), SyncCallback("baotu.runs.late")),
     default_args={
         "owner": "数据工程",
         "retries": 2,
@@ -33,12 +43,12 @@ def build_marts() -> None:
         return f"build {built.build_id} {built.status}"
 
     @task(trigger_rule="all_done")
-    def alert(_built: str) -> None:
-        from baotu import ingest
+    def alert() -> None:
+        from baotu import runs
 
-        ingest.tell()
+        runs.end(get_current_context())
 
-    alert(build())
+    build() >> alert()
 
 
 build_marts()

@@ -3,11 +3,21 @@
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from airflow.sdk import Asset, dag, get_current_context, get_parsing_context, task
+from airflow.sdk import (
+    Asset,
+    DeadlineAlert,
+    DeadlineReference,
+    SyncCallback,
+    dag,
+    get_current_context,
+    get_parsing_context,
+    task,
+)
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from baotu.sources import Source, load_sources
 
+LATE = DeadlineAlert(DeadlineReference.DAGRUN_QUEUED_AT, timedelta(hours=1), SyncCallback("baotu.runs.late"))
 DEFAULTS = {"retries": 2, "retry_delay": timedelta(seconds=20), "execution_timeout": timedelta(hours=2)}
 
 
@@ -21,6 +31,7 @@ def ingest(source: Source) -> None:
         start_date=datetime(2020, 1, 1, tzinfo=ZoneInfo("Asia/Shanghai")),
         catchup=False,
         max_active_runs=1,
+        deadline=LATE,
         default_args=DEFAULTS | {"owner": source.owner},
         tags=["ingest", source.cadence.period],
     )
@@ -59,16 +70,15 @@ def ingest(source: Source) -> None:
             get_current_context()["problem"] = problem[:200]
             raise AirflowFailException(problem)
 
-        @task
-        def alert(_problems: list[str]) -> None:
-            from baotu import ingest
+        @task(trigger_rule="all_done")
+        def alert() -> None:
+            from baotu import runs
 
-            ingest.tell()
+            runs.end(get_current_context())
 
         found = validate(load(discover()))
-        publishable(found)
+        [found, publishable(found)] >> alert()
         verdicts.expand(problem=found)
-        alert(found)
 
     ingest_source()
 

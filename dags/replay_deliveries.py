@@ -60,15 +60,14 @@ def replay_deliveries() -> None:
         for source in sources:
             get_current_context()["outlet_events"][REPLAYED].add(Asset(source))
 
-    @task
-    def alert(_sources: list[str]) -> None:
-        from baotu import ingest
+    @task(trigger_rule="all_done")
+    def alert() -> None:
+        from baotu import runs
 
-        ingest.tell()
+        runs.end(get_current_context())
 
     sources = replay()
-    publishable(sources)
-    alert(sources)
+    [sources, publishable(sources)] >> alert()
 
 
 replay_deliveries()

@@ -151,6 +151,11 @@ def _staging(source_id: str) -> Iterator[Finding]:
             )
         else:
             yield Finding("ok", f"{shown} is there")
+        dated_by = load_sources()[source_id].cadence.dated_by
+        if dated_by is not None and not re.search(rf"\b{dated_by}\b", text):
+            yield _missing(
+                f"cadence.dated_by: {shown} has no column {dated_by}; name one of days or years, or leave it out"
+            )
     (raw,) = yaml.safe_load((_STAGING / "_sources.yml").read_text(encoding="utf-8"))["sources"]
     if source_id in {table["name"] for table in raw["tables"]}:
         yield Finding("ok", f"_sources.yml lists raw.{source_id}")

@@ -24,7 +24,7 @@ def _say(message: str) -> None:
 def _expected_errors() -> tuple[type[BaseException], ...]:
     import psycopg
 
-    from baotu import dbt, deliveries, embedded, gate, links, publish, quarantine, services, trace, warehouse
+    from baotu import alerts, dbt, deliveries, embedded, gate, links, publish, quarantine, services, trace, warehouse
     from baotu.sources import SourceError
 
     return (
@@ -32,6 +32,7 @@ def _expected_errors() -> tuple[type[BaseException], ...]:
         services.ServiceError,
         embedded.ServerError,
         deliveries.NotPossible,
+        alerts.NotPossible,
         links.NotPossible,
         quarantine.NotExportable,
         publish.BuildFailed,
@@ -352,7 +353,7 @@ def _show_dry_run(path: Path, landed: Any, verdict: Any) -> bool:
 @_clear
 def build(as_of: Any, resume: str | None, rollback: str | None, approve: str | None) -> None:
     """Core → marts → audit → publish; the DAG's own code."""
-    from baotu import ingest, publish
+    from baotu import digest, publish
     from baotu.warehouse import run_by
 
     if rollback:
@@ -365,7 +366,7 @@ def build(as_of: Any, resume: str | None, rollback: str | None, approve: str | N
     if resume:
         publish.resume(resume, run_by())
     built = publish.build(approval=approve, decided_by=run_by())
-    ingest.tell()
+    digest.tell()
     click.echo(f"build {built.build_id}: {built.status}, as of {built.as_of_on}, known at {built.known_at_on}")
     for reason in built.reasons:
         click.echo(f"    {reason['code']}: {reason['en']} / {reason['zh']}")
@@ -851,26 +852,105 @@ def list_sources() -> None:
         click.echo(f"{'':<22} required: {', '.join(required + [' or '.join(g) for g in source.required_any])}")
 
 
+@source_group.command("late")
+@click.argument("source_id", metavar="[SOURCE]", required=False)
+@click.option("--all", "shows_all", is_flag=True, help="Every expected period, not only what is missing or came late.")
+@_clear
+def list_late(source_id: str | None, shows_all: bool) -> None:
+    """Periods that should have come: missing, or later than due. Exit code 1 when one is missing."""
+    from collections import Counter
+
+    from baotu import freshness
+    from baotu.periods import Period
+    from baotu.sources import load_source, load_sources
+    from baotu.warehouse import connect
+
+    sources = [load_source(source_id)] if source_id else list(load_sources().values())
+    is_missing = False
+    with connect() as connection:
+        freshness.check(connection, sources)
+        for source in sources:
+            found = connection.execute(
+                "select period_type, period_start_on, period_end_on, due_on, status, first_issued_on"
+                " from ops.expected_period where source = %s order by period_start_on",
+                (source.id,),
+            ).fetchall()
+            counts = Counter(status for *_, status, _ in found)
+            click.echo(
+                f"{source.id:<22} {', '.join(f'{n} {status}' for status, n in counts.items()) or 'nothing came yet'}"
+            )
+            is_missing |= counts["missing"] > 0
+            for *period, due_on, status, first_issued_on in found:
+                if shows_all or status in ("missing", "late"):
+                    came = f", first issued {first_issued_on}" if first_issued_on else ""
+                    click.echo(f"  {Period(*period).label_en:<8} {status:<9} due {due_on}{came}")
+    sys.exit(1 if is_missing else 0)
+
+
 @main.group("alerts")
 def alert_group() -> None:
     """What needs somebody's attention."""
 
 
 @alert_group.command("list")
+@click.option("--all", "shows_all", is_flag=True, help="Resolved ones of the last 30 days, too.")
 @_clear
-def list_alerts() -> None:
-    """Open alerts, newest first."""
+def list_alerts(shows_all: bool) -> None:
+    """Open alerts, newest first, who was told when, and the channels that are down."""
+    from baotu import digest
     from baotu.warehouse import connect
 
     with connect() as connection:
         for row in connection.execute(
-            "select alert_id, severity, opened_at, sent_at, owner, title_zh, title_en, action_zh, action_en"
-            " from ops.alert where resolved_at is null order by alert_id desc"
+            "select alert.alert_id, alert.severity, alert.opened_at, alert.resolved_at, alert.reopened_count, alert.owner,"
+            " alert.title_zh, alert.title_en, alert.action_zh, alert.action_en, alert.acknowledged_at,"
+            " alert.acknowledged_by, alert.acknowledged_reason, max(receipt.sent_at)"
+            " from ops.alert as alert left join ops.alert_receipt as receipt using (alert_id)"
+            " where alert.resolved_at is null or (%s and alert.resolved_at > now() - interval '30 days')"
+            " group by alert.alert_id order by alert.alert_id desc",
+            (shows_all,),
         ):
-            number, severity, opened, sent, owner, title_zh, title_en, action_zh, action_en = row
-            told = f"sent {sent:%Y-%m-%d %H:%M}" if sent else "not sent yet"
-            click.echo(f"[{number}] {severity} · {opened:%Y-%m-%d %H:%M} · {told} · {owner}")
+            number, severity, opened, resolved, reopened, owner, *texts = row
+            title_zh, title_en, action_zh, action_en, acknowledged, by, why, told = texts
+            life = [f"told {told:%Y-%m-%d %H:%M}" if told else "not told yet"]
+            life += [f"came back {reopened} times"] if reopened else []
+            life += [f"taken care of by {by}{f': {why}' if why else ''}"] if acknowledged else []
+            life += [f"resolved {resolved:%Y-%m-%d %H:%M}"] if resolved else []
+            click.echo(f"[{number}] {severity} · {opened:%Y-%m-%d %H:%M} · {' · '.join(life)} · {owner}")
             click.echo(f"    {title_zh}\n    {action_zh}\n    {title_en}\n    {action_en}")
+        for name, failing, why in digest.down(connection):
+            _say(f"{name}: down since {failing:%Y-%m-%d %H:%M} ({why}); its alerts wait. Try it: baotu alerts test")
+
+
+@alert_group.command("ack")
+@click.argument("alert_id", type=int)
+@click.option("--reason", help="Kept with who and when.")
+@_clear
+def acknowledge_alert(alert_id: int, reason: str | None) -> None:
+    """Say that somebody takes care: no more reminders until it is over, or becomes worse."""
+    from baotu import alerts
+    from baotu.warehouse import connect, run_by
+
+    with connect() as connection:
+        title = alerts.acknowledge(connection, alert_id, run_by(), reason)
+    click.echo(f"alert {alert_id} is taken care of by {run_by()}: {title}")
+
+
+@alert_group.command("test")
+@_clear
+def try_channels() -> None:
+    """Send a trial message to every channel of BAOTU_ALERT_URLS. Exit code 1 when one did not take it."""
+    from baotu import digest
+    from baotu.warehouse import connect
+
+    with connect() as connection:
+        outcome = digest.try_channels(connection)
+    if not outcome:
+        _say("BAOTU_ALERT_URLS is not set: nobody is told")
+        sys.exit(1)
+    for name, failure in outcome.items():
+        click.echo(f"{name}: {failure or 'took it'}")
+    sys.exit(1 if any(outcome.values()) else 0)
 
 
 @main.command()

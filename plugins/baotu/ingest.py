@@ -1,4 +1,4 @@
-"""One run over a source, the same under the scheduler and from the command line: discover, load, validate, tell."""
+"""One run over a source, the same under the scheduler and from the command line: discover, load, validate."""
 
 import logging
 from collections.abc import Iterable, Mapping
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from baotu import alerts, gate, landing, publish
+from baotu import freshness, gate, landing, publish
 from baotu.sources import Source, load_source
 from baotu.warehouse import connect, source_lock
 
@@ -46,7 +46,11 @@ def load(source_id: str, dag_run_id: str | None = None) -> list[landing.Landed]:
 
 def validate(source_id: str, dag_run_id: str | None = None) -> list[gate.Verdict]:
     """Judge what is landed, this run's files and those that an earlier run left."""
-    verdicts = gate.validate(load_source(source_id), dag_run_id=dag_run_id)
+    source = load_source(source_id)
+    verdicts = gate.validate(source, dag_run_id=dag_run_id)
+    if verdicts:
+        with connect() as connection:
+            freshness.check(connection, [source])
     for verdict in verdicts:
         log.info(
             "%s: %s, %s rows, %s quarantined",
@@ -75,12 +79,6 @@ def is_publishable() -> bool:
     """Whether a build would find a delivery version that none has applied."""
     with connect() as connection:
         return publish.is_due(connection)
-
-
-def tell() -> alerts.Delivered:
-    """Send one digest of what is open and unsent; a channel that is down stops nothing."""
-    with connect() as connection:
-        return alerts.deliver(connection)
 
 
 def load_files(

@@ -30,6 +30,28 @@ class Period(NamedTuple):
     start_on: date
     end_on: date
 
+    @property
+    def label_zh(self) -> str:
+        """2021年, 2021年第3季度, 2021年8月: as `period_label_zh` of the marts."""
+        year, month = self.start_on.year, self.start_on.month
+        part = {"month": f"{month}月", "quarter": f"第{(month + 2) // 3}季度", "half": "上下"[month > 6] + "半年"}
+        return f"{year}年{part.get(self.period_type, '')}"
+
+    @property
+    def label_en(self) -> str:
+        """2021, 2021-Q3, 2021-08: as commands take it."""
+        year, month = self.start_on.year, self.start_on.month
+        part = {"month": f"-{month:02}", "quarter": f"-Q{(month + 2) // 3}", "half": f"-H{1 + (month > 6)}"}
+        return f"{year}{part.get(self.period_type, '')}"
+
+
+def period_of(day: date, period_type: str) -> Period:
+    """The month, quarter, half or year that a day lies in."""
+    months = _MONTHS.get(period_type, 12)
+    first = (day.month - 1) // months * months + 1
+    last = first + months - 1
+    return Period(period_type, date(day.year, first, 1), date(day.year, last, monthrange(day.year, last)[1]))
+
 
 def parse_period(text: str) -> Period | None:
     """2021, 2021年, 2019H2, 2019年下半年, 2021Q3, 2021年第3季度, 2021-08, 2021年8月, 2020年7月1日至8月31日; else None.

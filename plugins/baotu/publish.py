@@ -15,7 +15,7 @@ import psycopg
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
-from baotu import alerts, dbt, gate, quarantine, report
+from baotu import alerts, dbt, gate, quarantine, report, targets
 from baotu.landing import SHANGHAI
 from baotu.settings import settings
 from baotu.warehouse import build_lock, connect, grant_reader, has_reader
@@ -325,6 +325,7 @@ def _publish(connection: psycopg.Connection, begun: Build) -> Build:
             (begun.build_id,),
         )
         alerts.resolve(connection, "publication_held/marts")
+        targets.note(connection, previous)
     close_old_schemas(connection)
     write_scorecard(connection)
     return Build(begun.build_id, "published", begun.as_of_on, begun.known_at_on)

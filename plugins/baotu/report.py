@@ -379,6 +379,11 @@ def _with_unit(text: str, unit: object) -> Label:
     return Label(f"{text}\u00a0{words.zh}".rstrip("\u00a0"), f"{text}\u00a0{words.en}".rstrip("\u00a0"))
 
 
+def amount(value: object, unit: object, anchors: Iterable[object] = ()) -> Label:
+    """A value with its unit; rounded so that it does not cross an anchor."""
+    return _with_unit(_quantity(value, unit, anchors), unit)
+
+
 def _signed(text: str, number: Decimal) -> str:
     return ("+" if number > 0 else "\u2212" if number < 0 else "±") + text.lstrip("-")
 

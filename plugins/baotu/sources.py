@@ -99,8 +99,11 @@ class Cadence(_Strict):
 
     cron: str
     period: Literal["month", "quarter", "year"]
-    #: Days after the end of a period when a missing delivery counts as late.
+    #: Days after the end of a period when a missing delivery counts as late; then the next business day.
     late_after_days: Annotated[int, Field(gt=0)] = 45
+    #: The staging model's column whose days or years say which periods a delivery's rows speak of; without it, the
+    #: period that the file states, else that of its day of issue.
+    dated_by: str | None = None
 
     @field_validator("cron")
     @classmethod

@@ -92,6 +92,21 @@ def build_lock(*, wait: bool = True) -> AbstractContextManager[None]:
     return _advisory_lock(_BUILD, "The build", wait)
 
 
+@contextmanager
+def sending_lock(connection: psycopg.Connection) -> Iterator[bool]:
+    """Held on this connection while alerts are sent, outside any transaction; False where another process has it."""
+    key = (_LOCKS, "alerts")
+    with connection.transaction():
+        row = connection.execute("select pg_try_advisory_lock(%s, hashtext(%s))", key).fetchone()
+    is_ours = bool(row and row[0])
+    try:
+        yield is_ours
+    finally:
+        if is_ours:
+            with connection.transaction():
+                connection.execute("select pg_advisory_unlock(%s, hashtext(%s))", key)
+
+
 def migrate(url: str | None = None) -> None:
     """Bring `ops`, `quarantine` and `quality` to the newest revision; safe to repeat and to run twice at once."""
     from alembic import command

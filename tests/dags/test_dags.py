@@ -32,6 +32,7 @@ def of_task(task):
         "downstream": sorted(task.downstream_task_ids),
         "outlets": sorted(outlet.name for outlet in task.outlets),
         "is_mapped": task.is_mapped,
+        "trigger_rule": str(getattr(task.trigger_rule, "value", task.trigger_rule)),
         "owner": task.owner,
     }
 
@@ -116,7 +117,9 @@ def test_ingest_graph(dags: dict[str, Any], source: str) -> None:
         assert tasks[first]["downstream"] == [then]
     # The red task stands beside the Asset, not before it: one bad file stops no other.
     assert tasks["validate"]["downstream"] == ["alert", "publishable", "verdicts"]
-    assert all(tasks[last]["downstream"] == [] for last in ("publishable", "verdicts", "alert"))
+    # Told at the end, whatever became of the rest.
+    assert tasks["publishable"]["downstream"] == ["alert"] and tasks["alert"]["trigger_rule"] == "all_done"
+    assert all(tasks[last]["downstream"] == [] for last in ("verdicts", "alert"))
     assert tasks["publishable"]["outlets"] == [source]
     assert all(task["outlets"] == [] for name, task in tasks.items() if name != "publishable")
     assert [name for name, task in tasks.items() if task["is_mapped"]] == ["verdicts"]

@@ -18,7 +18,7 @@ import pytest
 from click.testing import CliRunner
 from psycopg import sql
 
-from baotu import dbt, ingest, publish
+from baotu import dbt, digest, ingest, publish
 from baotu.cli import main
 from baotu.headings import is_personal_header
 from baotu.sources import Source, load_source, load_sources
@@ -207,7 +207,7 @@ def test_no_person_leaves_the_archive(
     statuses = {row["status"] for row in warehouse.rows("select distinct status from ops.delivery")}
     assert {"accepted", "rejected", "refused"} <= statuses
     assert publish.build().status in ("published", "held")
-    ingest.tell()
+    digest.tell()
 
     exported = tmp_path / "out"
     exported.mkdir()

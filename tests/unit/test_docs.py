@@ -4,10 +4,12 @@ import re
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import click
 import pytest
 
+from baotu.alerts import Kind
 from baotu.cli import main
 from baotu.settings import Settings
 
@@ -112,10 +114,24 @@ def test_makefile_calls_commands_that_exist() -> None:
     assert set(called) <= set(main.commands)
 
 
+def _leads(page: Path, link: str) -> bool:
+    """Whether the file is there, and in it the heading."""
+    path, _, anchor = link.partition("#")
+    return (page.parent / path).exists() and (not anchor or anchor in _headings(page.parent / path))
+
+
+def _headings(page: Path) -> set[str]:
+    return {re.sub(r"\W+", "-", line.lower()) for line in re.findall(r"^#+ (.+)$", _text(page), re.MULTILINE)}
+
+
+def test_each_kind_of_alert_has_its_entry() -> None:
+    assert {kind.replace("_", "-") for kind in get_args(Kind)} <= _headings(ROOT / "docs" / "runbook.md")
+
+
 @pages
 def test_links_and_paths_lead_somewhere(page: Path) -> None:
     links = [link for link in _LINK.findall(_text(page)) if not link.startswith(("http", "#"))]
-    assert [link for link in links if link != PICTURE and not (page.parent / link).exists()] == []
+    assert [link for link in links if link != PICTURE and not _leads(page, link)] == []
     homes = {path.name for path in ROOT.iterdir() if path.is_dir()} - {"landing", ".baotu"}
     paths = [re.sub(r"<\w+>", "*", span) for span in _spans(page) if span.split("/")[0] in homes and "/" in span]
     assert [path for path in paths if not any(ROOT.glob(path))] == []
