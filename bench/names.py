@@ -204,12 +204,22 @@ def _group(draw: random.Random, name: str) -> str | None:
     return re.sub(r"(有限(?:责任)?公司)$", r"集团\1", name) if name.endswith("公司") and "有限" in name else None
 
 
+def _shop(draw: random.Random, name: str) -> str | None:
+    """A shop or canteen of the same 字号 and trade, there or in one of our districts."""
+    match = re.match(r"^(?:济南市?|山东省?)?(.{3,})(?:有限责任公司|有限公司)$", name)
+    if not match or re.search(r"[店超行场部馆楼厅堂坊院所站园校社心]$", match[1]) or "集团" in name:
+        return None
+    place = draw.choice(("济南", "济南市", "章丘", "历城区", "长清", "莱芜"))
+    return place + match[1] + draw.choice(("店", "商店", "食堂", "超市", "商行", "经营部"))
+
+
 IMPOSTORS: dict[str, Change] = {
     "other number": _other_number,
     "other trade": _other_trade,
     "other city": _other_city,
     "province for city": _wider_place,
     "group for company": _group,
+    "shop for company": _shop,
 }
 
 

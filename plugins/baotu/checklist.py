@@ -151,11 +151,6 @@ def _staging(source_id: str) -> Iterator[Finding]:
             )
         else:
             yield Finding("ok", f"{shown} is there")
-        dated_by = load_sources()[source_id].cadence.dated_by
-        if dated_by is not None and not re.search(rf"\b{dated_by}\b", text):
-            yield _missing(
-                f"cadence.dated_by: {shown} has no column {dated_by}; name one of days or years, or leave it out"
-            )
     (raw,) = yaml.safe_load((_STAGING / "_sources.yml").read_text(encoding="utf-8"))["sources"]
     if source_id in {table["name"] for table in raw["tables"]}:
         yield Finding("ok", f"_sources.yml lists raw.{source_id}")
@@ -261,18 +256,24 @@ def _warehouse(source: Source) -> Iterator[Finding]:
                     (source.id,),
                 )
             }
-            (staged,) = connection.execute("select to_regclass(%s)", (f"staging.stg_{source.id}",)).fetchone() or (
-                None,
-            )
+            typed = {
+                name
+                for (name,) in connection.execute(
+                    "select attname from pg_attribute where attrelid = to_regclass(%s)", (f"staging.stg_{source.id}",)
+                )
+            }
     except (WarehouseError, OSError) as error:
         yield Finding(
             "look", f"the warehouse is not running, so its tables were not looked at ({type(error).__name__})"
         )
         return
     lacking = sorted({*RAW_KEYS, *source.raw_columns, "extra"} - found)
-    if not found or staged is None:
+    dated_by = source.cadence.dated_by
+    if not found or not typed:
         yield _missing(f"the warehouse has no raw.{source.id} or staging.stg_{source.id}; run: baotu up")
     elif lacking:
         yield _missing(f"raw.{source.id} lacks {', '.join(lacking)}; run: baotu up")
+    elif dated_by is not None and dated_by not in typed:
+        yield _missing(f"cadence.dated_by: staging.stg_{source.id} has no column {dated_by}; name one of days or years")
     else:
         yield Finding("ok", f"raw.{source.id} and staging.stg_{source.id} are in the warehouse and in step")

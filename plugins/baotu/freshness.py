@@ -102,7 +102,7 @@ def _covered(connection: psycopg.Connection, source: Source) -> Iterator[tuple[d
 
 
 def _dated(connection: psycopg.Connection, source: Source) -> list[tuple[int, date, date]]:
-    """Delivery, its day of issue, and the first day of each period that its rows name in `dated_by`: days, or years."""
+    """Delivery, its day of issue, and the first day of each month that its rows name in `dated_by`: days, or years."""
     staging, column = f"staging.stg_{source.id}", source.cadence.dated_by
     kind = connection.execute(
         "select format_type(atttypid, null) from pg_attribute where attrelid = to_regclass(%s) and attname = %s",
@@ -113,12 +113,11 @@ def _dated(connection: psycopg.Connection, source: Source) -> list[tuple[int, da
     day = sql.SQL("make_date(staged.{}, 1, 1)" if kind[0] == "integer" else "staged.{}").format(sql.Identifier(column))  # type: ignore[arg-type]
     return connection.execute(
         sql.SQL(
-            "select delivery.delivery_id, delivery.issued_on, date_trunc(%s, {day})::date as start_on"
+            "select delivery.delivery_id, delivery.issued_on, date_trunc('month', {day})::date as start_on"
             " from {staging} as staged inner join ops.delivery as delivery using (delivery_id)"
             # What lies after the day of issue is a slip of the pen.
             " where delivery.status = 'accepted' and {day} <= delivery.issued_on group by 1, 2, 3"
-        ).format(day=day, staging=sql.Identifier("staging", f"stg_{source.id}")),
-        (source.cadence.period,),
+        ).format(day=day, staging=sql.Identifier("staging", f"stg_{source.id}"))
     ).fetchall()
 
 

@@ -63,6 +63,7 @@ _COLUMNS = pa.schema(
                 "core",
                 "trade",
                 "form",
+                "establishment",
                 "numbers",
                 "branch",
                 "branch_numbers",
@@ -449,6 +450,8 @@ COMPATIBLE = (
     "party.numbers = enterprise.numbers or party.digits = enterprise.digits and is_near",
     # 食品 is not 商贸, where both are words of trades.
     "party.core <> enterprise.core or contains(party.trade, enterprise.trade) or contains(enterprise.trade, party.trade)",
+    # A shop is no company of the same 字号, and a canteen no shop; names with a legal form may say it or not.
+    "party.form <> '' and enterprise.form <> '' or party.establishment = enterprise.establishment",
     # A branch that the register does not have may be its head enterprise; the head is never one of its branches. The
     # third: a name so misspelt that it does not show a branch.
     "party.branch = enterprise.branch or enterprise.branch = '' or party.branch = '' and is_near"
@@ -469,6 +472,7 @@ def _parts(unique_id: int, name_id: int, name: Name) -> dict[str, Any]:
         "core": name.core,
         "trade": name.trade,
         "form": name.form,
+        "establishment": name.establishment,
         "numbers": name.numbers,
         "branch": name.branch,
         "division": name.division,

@@ -102,6 +102,10 @@ _BRANCH = re.compile(
     r"销售部|销售处|销售中心|服务部|服务站|服务中心|办事处|管理处|加油站|加气站|超市|商场|商城|卖场|广场|酒店|宾馆|餐厅|食堂|市场|基地|"
     r"仓库|物流园|配送中心|中心|项目部|工程处|分部|分校|分社|分所|分院|分行|支行|支局|分理处|储蓄所|所|站|部|库|室|队|处)$"
 )
+#: What kind of place a name without a legal form says that it is: a shop is no company of the same 字号.
+_ESTABLISHMENT = re.compile(
+    r"(?:店|铺|超市|便利|商行|商场|商城|卖场|市场|摊|部|馆|楼|厅|食堂|酒家|酒楼|坊|屋|吧|房|院|所|站|园|校|学|社|中心)$"
+)
 _NUMERALS = str.maketrans("壹贰叁肆伍陆柒捌玖拾〇○", "一二三四五六七八九十零零")
 _NUMBER = re.compile(r"[0-9]+|[一二三四五六七八九十](?:[零一二三四五六七八九十]+)?")
 _DIGITS = {c: str(i) for i, c in enumerate("零一二三四五六七八九")}
@@ -132,6 +136,12 @@ class Name:
     def division(self) -> str:
         """The district or county where it is one of ours: of those two differ for certain."""
         return self.district if self.city == "济南" and self.district in _LISTS["districts"] else ""
+
+    @property
+    def establishment(self) -> str:
+        """店, 食堂, 超市, …: what the 字号 and trade end in where that is a kind of place."""
+        found = _ESTABLISHMENT.search(self.stem)
+        return found[0] if found else ""
 
     @property
     def place(self) -> str:

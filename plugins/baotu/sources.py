@@ -98,7 +98,7 @@ class Cadence(_Strict):
     """When deliveries are looked for, and which period one of them covers. Times are Asia/Shanghai."""
 
     cron: str
-    period: Literal["month", "quarter", "year"]
+    period: Literal["month", "quarter", "half", "year"]
     #: Days after the end of a period when a missing delivery counts as late; then the next business day.
     late_after_days: Annotated[int, Field(gt=0)] = 45
     #: The staging model's column whose days or years say which periods a delivery's rows speak of; without it, the

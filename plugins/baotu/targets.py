@@ -21,7 +21,8 @@ _CHANGES = """
         and seen.value_basis = now.value_basis and seen.period_type = now.period_type
         and seen.period_start_on = now.period_start_on
     where now.is_current and now.is_headline and now.period_type = 'year'
-        and (now.is_attained is distinct from seen.is_attained or now.verdict is distinct from seen.verdict)
+        -- Where there was no value, one that comes is data, not a change.
+        and seen.value is not null and (now.is_attained is distinct from seen.is_attained or now.verdict is distinct from seen.verdict)
     order by 1, 3
 """
 _AT_RISK = """

@@ -34,8 +34,9 @@ LEDGER = {
 #: From the top; a module imports from its own line or from one below it.
 MODULES = [
     {"cli", "demonstration"},
-    {"ingest", "deliveries", "replay", "upgrade", "samples", "checklist"},
-    {"landing", "gate", "dbt", "publish", "report", "alerts", "trace", "services", "quarantine", "linking", "links"},
+    {"runs", "ingest", "deliveries", "replay", "upgrade", "samples", "checklist"},
+    {"landing", "gate", "dbt", "publish", "report", "trace", "services", "quarantine", "linking", "links"}
+    | {"alerts", "channels", "digest", "freshness", "targets"},
     {
         "exports",
         "naming",

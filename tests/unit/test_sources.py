@@ -107,7 +107,7 @@ def test_importing_stays_light() -> None:
         (changed("columns", "dish", "alias", to=["x"]), ["columns.dish.alias: unknown key", "aliases"]),
         (
             changed("cadence", "period", to="week"),
-            ["cadence.period", "'week'", "'month', 'quarter' or 'year'"],
+            ["cadence.period", "'week'", "'month', 'quarter', 'half' or 'year'"],
         ),
         (changed("cadence", "cron", to="daily"), ["cadence.cron", "'daily'", "five fields"]),
         (changed("cadence", "cron", to="99 6 * * *"), ["cadence.cron", "five fields"]),
