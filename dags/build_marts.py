@@ -13,6 +13,7 @@ from airflow.sdk import (
     get_current_context,
     task,
 )
+from airflow.sdk.exceptions import AirflowSkipException
 
 from baotu.sources import load_sources
 
@@ -42,13 +43,22 @@ def build_marts() -> None:
         built = publish.build(dag_run_id=get_current_context()["run_id"])
         return f"build {built.build_id} {built.status}"
 
+    @task(outlets=[Asset("held_publication")])
+    def held(_built: str) -> None:
+        from baotu import approval
+        from baotu.warehouse import connect
+
+        with connect() as connection:
+            if approval.waiting(connection) is None:
+                raise AirflowSkipException("Published, or held for what nobody may overrule")
+
     @task(trigger_rule="all_done")
     def alert() -> None:
         from baotu import runs
 
         runs.end(get_current_context())
 
-    build() >> alert()
+    held(build()) >> alert()
 
 
 build_marts()

@@ -74,7 +74,7 @@ def build(*, dag_run_id: str | None = None, approval: str | None = None, decided
     """
     with build_lock(), connect(autocommit=True) as connection, _begun(connection, dag_run_id) as begun:
         reasons = _make_marts(connection, begun) or audit(connection)
-        if approval and reasons and _are_approvable(reasons):
+        if approval and reasons and are_approvable(reasons):
             connection.execute(
                 "insert into ops.decision (subject, build_id, action, reason, decided_by)"
                 " values ('publication', %s, 'approve', %s, %s)",
@@ -241,7 +241,8 @@ def audit(connection: psycopg.Connection) -> list[dict[str, str]]:
     """Reasons to hold marts_next back: failing rules of expectations/marts.py, each also kept in ops.check_result."""
     from expectations import marts
 
-    outcomes = gate.evaluate("marts_next", "mart_target_tracking", marts.TARGET_TRACKING, keys=("indicator_id",))
+    rules = [*marts.TARGET_TRACKING, *(marts.CHANGES if settings().approve_changes else [])]
+    outcomes = gate.evaluate("marts_next", "mart_target_tracking", rules, keys=("indicator_id",))
     with connection.cursor() as cursor:
         cursor.executemany(
             "insert into ops.check_result (build_id, source, rule, severity, is_success, rows_failed)"
@@ -267,7 +268,8 @@ def _cells(connection: psycopg.Connection, outcome: gate.Outcome) -> str:
     return ", ".join(named[:5]) + (f" +{len(named) - 5}" if len(named) > 5 else "")
 
 
-def _are_approvable(reasons: Sequence[dict[str, str]]) -> bool:
+def are_approvable(reasons: Sequence[dict[str, str]]) -> bool:
+    """Whether a person may publish in spite of all of them."""
     from expectations import marts
 
     return all(reason["code"] in marts.APPROVABLE for reason in reasons)
@@ -329,6 +331,11 @@ def _publish(connection: psycopg.Connection, begun: Build) -> Build:
     close_old_schemas(connection)
     write_scorecard(connection)
     return Build(begun.build_id, "published", begun.as_of_on, begun.known_at_on)
+
+
+def publish_held(connection: psycopg.Connection, held: Build) -> Build:
+    """Publish a build that was held, as it stands. The caller has the build's lock, and a person's decision on record."""
+    return _publish(connection, held)
 
 
 def swap(connection: psycopg.Connection, *, incoming: str, outgoing: str) -> None:

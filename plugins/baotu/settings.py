@@ -27,6 +27,9 @@ class Settings(BaseSettings):
     archive_url: str = ""
     #: Apprise URLs, separated by white space or commas.
     alert_urls: str = ""
+    #: Whether a publication that flips an attainment, or restates a closed year, waits for a person; and for how long.
+    approve_changes: bool = False
+    approval_hours: float = 72
     #: Airflow's API server where every service runs in a container of its own; unset: they are started here.
     airflow_url: str | None = None
     #: For `baotu init` in a container: who makes the roles and databases on a server that is Baotu's alone, and the

@@ -17,6 +17,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -25,10 +26,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from baotu import alerts, digest, warehouse
+from baotu import alerts, digest, runs
+from baotu import warehouse as warehouse_module
 from baotu.alerts import Alert, open_alert, resolve
 from baotu.channels import MAX_BYTES
 from baotu.digest import Delivered, deliver
+from baotu.settings import settings
 from baotu.sources import Source, load_source
 from tests.pipeline.conftest import Installation
 
@@ -100,13 +103,13 @@ def second_receiver() -> Iterator[Receiver]:
 @pytest.fixture(scope="module")
 def url(warehouse_server: Any) -> str:
     made: str = warehouse_server.new_database("alerts")
-    warehouse.migrate(made)
+    warehouse_module.migrate(made)
     return made
 
 
 @pytest.fixture
 def connection(url: str) -> Iterator[psycopg.Connection]:
-    with warehouse.connect(url=url) as opened:
+    with warehouse_module.connect(url=url) as opened:
         opened.execute("truncate ops.alert, ops.alert_channel, ops.delivery restart identity cascade")
         opened.commit()
         yield opened
@@ -361,7 +364,7 @@ def test_two_senders_at_once_send_once(
     results: list[Delivered] = []
 
     def send() -> None:
-        with warehouse.connect(url=url) as own:
+        with warehouse_module.connect(url=url) as own:
             results.append(deliver(own, urls=receiver.url))
 
     first = threading.Thread(target=send)
@@ -471,8 +474,6 @@ def test_no_channel_keeps_alerts(connection: psycopg.Connection, source: Source,
 def test_urls_come_from_the_settings(
     connection: psycopg.Connection, source: Source, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from baotu.settings import settings
-
     _rejected(connection, source, 1)
     monkeypatch.setenv("BAOTU_ALERT_URLS", receiver.url)
     settings.cache_clear()
@@ -877,8 +878,38 @@ def test_a_storm_is_one_digest(warehouse: Installation, receiver: Receiver) -> N
     _, verdicts = warehouse.ingest("food_spot_checks")
     assert len(verdicts) == 200 and sum(verdict.rows_quarantined for verdict in verdicts) == 10_000
     with warehouse.connect() as connection:
-        assert deliver(connection, urls=receiver.url) == Delivered(sent=200)
+        # One of each file, and one of the periods that did not come.
+        assert deliver(connection, urls=receiver.url) == Delivered(sent=201)
         assert deliver(connection, urls=receiver.url) == Delivered()
     (message,) = receiver.got
-    assert message["title"] == "趵突 Baotu\uff1a200 条新告警 · 200 new alerts"
+    assert message["title"] == "趵突 Baotu\uff1a201 条新告警 · 201 new alerts"
     assert "另有" in message["message"] and len(message["message"].encode()) <= MAX_BYTES
+
+
+def test_a_run_that_fails_is_late_and_ends_well(
+    warehouse: Installation, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the last task of each DAG does, whatever became of the others; and what its deadline calls."""
+    monkeypatch.setenv("BAOTU_ALERT_URLS", receiver.url)
+    settings.cache_clear()
+
+    def ended(**states: str) -> Delivered:
+        task = SimpleNamespace(owner="市场监管局 食品抽检处")
+        ti = SimpleNamespace(get_task_states=lambda dag_id, run_ids: {run_ids[0]: states})
+        dag = SimpleNamespace(dag_id="ingest_food_spot_checks")
+        return runs.end({"dag": dag, "run_id": "run/1", "ti": ti, "task": task})
+
+    def open_ones() -> list[tuple[str, str]]:
+        query = "select fingerprint, severity from ops.alert where resolved_at is null order by 1"
+        return [(row["fingerprint"], row["severity"]) for row in warehouse.rows(query)]
+
+    # A file that did not get through has an alert of its own.
+    assert ended(load="success", validate="success", verdicts_0="failed") == Delivered()
+    runs.late({"dag_run": {"dag_id": "ingest_food_spot_checks", "dag_run_id": "run/1"}})
+    assert open_ones() == [("late_run/ingest_food_spot_checks", "warning")]
+    assert "run is late" in receiver.bodies[-1]
+    assert ended(load="failed", validate="upstream_failed") == Delivered(sent=1)
+    assert open_ones() == [("failed_run/ingest_food_spot_checks", "critical")]
+    assert "任务 load" in receiver.bodies[-1] and "runbook.md#failed-run" in receiver.bodies[-1]
+    assert ended(load="success", validate="success", publishable="skipped") == Delivered()
+    assert open_ones() == []

@@ -1,0 +1,73 @@
+"""A held publication that is right as far as anybody can tell: a person sees each number before and after, and answers.
+
+Woken when build_marts holds one for reasons that may be overruled: a jump, a gap, an empty source (MRT004–MRT006), or,
+with BAOTU_APPROVE_CHANGES, an attainment that flips (MRT008). Approved, it is published as it stands; refused, or not
+answered within BAOTU_APPROVAL_HOURS, readers keep what they see. A newer build supersedes the question.
+"""
+
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from airflow.providers.standard.operators.hitl import ApprovalOperator
+from airflow.sdk import Asset, dag, get_current_context, task
+from airflow.sdk.exceptions import AirflowSkipException
+
+from baotu.settings import settings
+
+
+@dag(
+    dag_display_name="核准发布 · Approve a publication",
+    description="Ask a person about a held publication, with each number before and after",
+    doc_md=__doc__,
+    schedule=[Asset("held_publication")],
+    start_date=datetime(2020, 1, 1, tzinfo=ZoneInfo("Asia/Shanghai")),
+    catchup=False,
+    # A question nobody answered must not keep the next one from being asked.
+    max_active_runs=8,
+    default_args={
+        "owner": "数据工程",
+        "retries": 2,
+        "retry_delay": timedelta(seconds=20),
+    },
+    tags=["publication"],
+)
+def approve_publication() -> None:
+    @task(execution_timeout=timedelta(minutes=10))
+    def question() -> dict[str, str | int]:
+        from dataclasses import asdict
+
+        from baotu import approval
+        from baotu.warehouse import connect
+
+        with connect() as connection:
+            request = approval.waiting(connection)
+        if request is None:
+            raise AirflowSkipException("Nothing waits for approval any more")
+        return asdict(request)
+
+    asked = question()
+    answer = ApprovalOperator(
+        task_id="answer",
+        subject="{{ ti.xcom_pull(task_ids='question')['subject'] }}",
+        body="{{ ti.xcom_pull(task_ids='question')['body'] }}",
+        response_timeout=timedelta(hours=settings().approval_hours),
+        defaults=ApprovalOperator.REJECT,
+    )
+
+    @task(execution_timeout=timedelta(hours=1))
+    def publish() -> str:
+        from baotu import approval
+
+        return approval.carry_out(get_current_context()["ti"])
+
+    # A refusal skips what publishes, and is on record.
+    @task(trigger_rule="all_done", execution_timeout=timedelta(minutes=10))
+    def refusal() -> str:
+        from baotu import approval
+
+        return approval.carry_out(get_current_context()["ti"], is_granted=False)
+
+    asked >> answer >> publish() >> refusal()
+
+
+approve_publication()

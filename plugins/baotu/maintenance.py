@@ -1,0 +1,71 @@
+"""What grows in the warehouse and on disk, and is nobody's history: taken away once a week, so that both stay flat.
+
+Deliveries, raw rows, decisions, check results and published values are history and stay.
+"""
+
+import logging
+import shutil
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+from baotu import publish
+from baotu.settings import settings
+from baotu.warehouse import build_lock, connect
+
+log = logging.getLogger(__name__)
+
+#: How each build's dbt nodes fared is looked at in the weeks after.
+KEEP_BUILD_DETAILS = timedelta(days=90)
+#: Alerts that are over are asked about until the next year's review.
+KEEP_ALERTS = timedelta(days=400)
+KEEP_LOGS = timedelta(days=30)
+
+#: Schemas whose tables are rewritten in part by each run.
+_SCHEMAS = ("ops", "quarantine", "raw", "staging", "core", "reference")
+
+
+def maintain() -> dict[str, int]:
+    """One round. What was done → how often. Waits for a running build, not for ingests."""
+    with build_lock(), connect(autocommit=True) as connection:
+        publish.collect_old_schemas(connection)
+        done = {
+            what: connection.execute(statement, parameters).rowcount
+            for what, statement, parameters in (
+                (
+                    "build details",
+                    "update ops.build set dbt_summary = null where dbt_summary is not null and started_at < now() - %s",
+                    (KEEP_BUILD_DETAILS,),
+                ),
+                ("alerts", "delete from ops.alert where resolved_at < now() - %s", (KEEP_ALERTS,)),
+            )
+        }
+        done["vacuumed tables"] = sum(1 for _ in _vacuumed(connection))
+    done["log files"] = sum(1 for _ in _old_logs(settings().state_dir / "logs"))
+    log.info("%s", ", ".join(f"{what}: {count}" for what, count in done.items()))
+    return done
+
+
+def _vacuumed(connection: psycopg.Connection) -> Iterator[str]:
+    """Tables with as many dead rows as a tenth of the living, vacuumed: autovacuum waits for a fifth, and for idle time."""
+    for schema, table in connection.execute(
+        "select schemaname, relname from pg_stat_user_tables where schemaname = any(%s)"
+        " and n_dead_tup > 1000 and n_dead_tup > n_live_tup / 10 order by 1, 2",
+        (list(_SCHEMAS),),
+    ).fetchall():
+        connection.execute(sql.SQL("vacuum (analyze) {}").format(sql.Identifier(schema, table)))
+        yield table
+
+
+def _old_logs(folder: Path) -> Iterator[Path]:
+    limit = time.time() - KEEP_LOGS.total_seconds()
+    for path in sorted(folder.rglob("*"), reverse=True):
+        if path.is_file() and path.stat().st_mtime < limit:
+            path.unlink(missing_ok=True)
+            yield path
+        elif path.is_dir() and not any(path.iterdir()):
+            shutil.rmtree(path, ignore_errors=True)
