@@ -125,6 +125,8 @@ def installation() -> Iterator[Installation]:
     made = Installation()
     # Somebody else's server on Airflow's favourite port; where it is taken already, all the better.
     with socket.socket() as stranger:
+        # Connections that ended a minute ago are not somebody who has it.
+        stranger.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         with suppress(OSError):
             stranger.bind(("127.0.0.1", 8080))
             stranger.listen()
