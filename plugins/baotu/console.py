@@ -351,7 +351,9 @@ def scorecard(request: Request) -> HTMLResponse:
         text = scorecard_path().read_text(encoding="utf-8")
     except FileNotFoundError:
         raise _not_found("尚无发布", "Nothing has been published yet") from None
-    return HTMLResponse(text, headers=_headers("style-src 'unsafe-inline'"))
+    # In Airflow's frame there is no other way back.
+    back = f'<div class="page"><p class="sub"><a href="{_root(request)}/">← 总览 Overview</a></p>'
+    return HTMLResponse(text.replace('<div class="page">', back, 1), headers=_headers("style-src 'unsafe-inline'"))
 
 
 # ----------------------------------------------------------------------------------------------------
@@ -489,8 +491,13 @@ def _headers(policy: str) -> dict[str, str]:
     }
 
 
+def _root(request: Request) -> str:
+    """Below which path the pages are mounted."""
+    return str(request.scope.get("root_path", "")).rstrip("/")
+
+
 def _page(request: Request, name: str, *, status_code: int = 200, **values: Any) -> HTMLResponse:
-    root, nonce = request.scope.get("root_path", "").rstrip("/"), secrets.token_urlsafe(16)
+    root, nonce = _root(request), secrets.token_urlsafe(16)
     text = (
         templates()
         .get_template(f"console/{name}.html.j2")
