@@ -39,7 +39,7 @@ MASKED_CHARACTERS = 24
 STATUSES = {
     "accepted": ("green", Label("已采用", "accepted")),
     "landed": ("grey", Label("待校验", "landed, not judged yet")),
-    "rejected": ("red", Label("未通过", "rejected")),
+    "rejected": ("red", Label("不予采用", "rejected")),
     "refused": ("red", Label("拒收", "refused")),
     "withdrawn": ("grey", Label("已撤回", "withdrawn")),
     "replaced": ("grey", Label("已被取代", "replaced")),

@@ -170,7 +170,7 @@ def test_from_an_indicator_to_a_quarantined_row(installation: Installation, brow
         width = browser.driver.execute_script("return document.documentElement.scrollWidth")
         assert width <= PHONE["width"], path
     browser.driver.get(f"{browser.url}/baotu/deliveries/2")
-    assert "未通过" in browser.text
+    assert "不予采用" in browser.text
     browser.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
     browser.picture("red")
 
