@@ -124,10 +124,12 @@ def deliver(installation: Installation) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     good = "".join(sample(f"A-{number}") for number in range(40))
     (folder / "食品抽检_20220710.csv").write_text(HEADER + good + sample("B-1", day=MOBILE), encoding="utf-8")
-    bad = "".join(sample(f"C-{number}", result="不详") for number in range(9))
+    bad = "".join(sample(f"C-{number}", result="？") for number in range(9))
     (folder / "食品抽检_20221010.csv").write_text(HEADER + bad, encoding="utf-8")
     time.sleep(6)  # the files have to come to rest
-    assert "FSC002" in (run := installation.baotu("run", f"ingest_{FOOD}")).stderr, run.stderr
+    run = installation.baotu("run", f"ingest_{FOOD}")
+    judged = installation.query("select status, dag_run_id is not null from ops.delivery order by delivery_id")
+    assert judged == [("accepted", True), ("rejected", True)], run.stderr
     deadline = time.monotonic() + 240
     published = "select 1 from ops.build where status = 'published'"
     while not installation.query(published) and time.monotonic() < deadline:
