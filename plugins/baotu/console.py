@@ -31,8 +31,8 @@ from baotu.warehouse import WarehouseError, connect
 log = logging.getLogger(__name__)
 
 PAGE_ROWS = 50
-#: Of open warnings the overview names so many, the newest; all stand on a page of their own.
-OVERVIEW_ALERTS = 5
+#: Of open alerts the overview names so many, the worst and newest; all stand on a page of their own.
+OVERVIEW_ALERTS = 8
 MASKED_CHARACTERS = 24
 
 #: Codes of the ledger in words, with the light that goes with them.
@@ -69,6 +69,9 @@ RESOLUTIONS = {
     "accepted": Label("人工放行", "readmitted by a person"),
     "replaced": Label("已由更正取代", "a corrected row came"),
 }
+
+#: What a warehouse says that `baotu up` has not made yet, or not brought up to date.
+_NOT_SET_UP = (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn, psycopg.errors.InvalidSchemaName)
 
 _Id = Annotated[int, InPath(ge=1, le=2**63 - 1)]
 _PageNumber = Annotated[int, Query(ge=1, le=1_000_000)]
@@ -126,8 +129,8 @@ def make_app(signed_in: Callable[..., Any]) -> FastAPI:
         app.get(path, response_class=HTMLResponse)(page)
     app.add_exception_handler(AnyHTTPException, _refused)
     app.add_exception_handler(RequestValidationError, _not_understood)
-    app.add_exception_handler(WarehouseError, _unavailable)
-    app.add_exception_handler(psycopg.Error, _unavailable)
+    for error in (WarehouseError, psycopg.OperationalError, *_NOT_SET_UP):
+        app.add_exception_handler(error, _unavailable)
     return app
 
 
@@ -148,7 +151,10 @@ def overview(request: Request) -> HTMLResponse:
             "select action, reason, decided_by, decided_at from ops.decision where action in ('rollback', 'resume')"
             " order by decision_id desc limit 1",
         )
-        open_alerts = _alerts(connection, is_open=True, limit=1000, offset=0)
+        open_alerts = _alerts(connection, is_open=True, limit=OVERVIEW_ALERTS, offset=0)
+        counted = _rows(
+            connection, "select severity, count(*) as n from ops.alert where resolved_at is null group by severity"
+        )
         came = _rows(
             connection,
             f"""
@@ -174,15 +180,14 @@ def overview(request: Request) -> HTMLResponse:
     by_source = {row["source"]: row for row in came}
     known = [*_sources(), *(source for source in by_source if source not in _sources())]
     newest = builds[0] if builds else None
-    urgent = [alert for alert in open_alerts if alert["severity"] == "critical"]
     return _page(
         request,
         "overview",
         card=card,
         newest=newest if newest and newest["status"] in ("held", "failed") else None,
         rollback=decisions[0] if decisions and decisions[0]["action"] == "rollback" else None,
-        alerts=urgent + [alert for alert in open_alerts if alert["severity"] != "critical"][:OVERVIEW_ALERTS],
-        counts={code: sum(alert["severity"] == code for alert in open_alerts) for code in SEVERITIES},
+        alerts=open_alerts,
+        counts=dict.fromkeys(SEVERITIES, 0) | {row["severity"]: row["n"] for row in counted},
         came=[(source, by_source.get(source)) for source in known],
     )
 
@@ -559,7 +564,7 @@ def _unavailable(request: Request, error: Exception) -> HTMLResponse:
     )
     if isinstance(error, psycopg.errors.QueryCanceled | psycopg.errors.LockNotAvailable):
         title = Label("数据仓库正忙", "The warehouse is busy")
-    elif isinstance(error, psycopg.errors.UndefinedTable | psycopg.errors.InvalidSchemaName):
+    elif isinstance(error, _NOT_SET_UP):
         title = Label("数据仓库尚未就绪", "The warehouse is not set up yet")
         text = Label("运行 baotu up 后即可使用。", "It will be after: baotu up")
     return _message(request, 503, title, text)
