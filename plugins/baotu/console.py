@@ -144,7 +144,10 @@ def overview(request: Request) -> HTMLResponse:
         card = _card(connection)
         builds = _rows(
             connection,
-            "select build_id, status, started_at, held_reason from ops.build order by build_id desc limit 1",
+            "select build.build_id, build.status, build.started_at, build.held_reason, refusal.reason as refused_because,"
+            " refusal.decided_by as refused_by from ops.build as build left join ops.decision as refusal"
+            " on refusal.build_id = build.build_id and refusal.subject = 'publication' and refusal.action = 'reject'"
+            " order by build.build_id desc, refusal.decision_id desc limit 1",
         )
         decisions = _rows(
             connection,

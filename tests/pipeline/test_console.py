@@ -178,6 +178,13 @@ def test_from_an_indicator_to_a_quarantined_row(warehouse: Installation) -> None
 
     overview = clicked["/baotu/"]
     assert "新一次发布自" in overview and "终值变动超过 5 个点" in overview and "a final value moved" in overview
+    assert Page(overview).outside == ["/dags/approve_publication"]
+    with warehouse.connect() as connection:
+        connection.execute(
+            "insert into ops.decision (subject, build_id, action, reason, decided_by)"
+            " values ('publication', 2, 'reject', 'wait for the office', 'wang')"
+        )
+    assert "wait for the office" in pages.get("/baotu/").text and "未获核准" in pages.get("/baotu/").text
     assert "Q03 " in overview and overview.count('href="/baotu/indicators/') == 14
     assert "已确认" in overview and "asked them" in overview
 
