@@ -10,7 +10,7 @@ export SCARF_NO_ANALYTICS := 1
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export GX_ANALYTICS_ENABLED := false
 
-.PHONY: help venv demo up down status test faults containers fuzz bench lint docs env clean lock
+.PHONY: help venv demo up down status test faults containers browser fuzz bench lint docs env clean lock
 
 help: ## What can be made
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' $(MAKEFILE_LIST)
@@ -49,6 +49,9 @@ faults: venv ## Processes killed, loaders at once, held publications, naive erro
 
 containers: venv ## docker-compose.yml and Dockerfile: their services as plain processes, to a judged delivery
 	@$(VENV)/bin/python -m pytest tests/containers
+
+browser: venv ## The page in Airflow, clicked through in headless Chromium (Debian: chromium chromium-driver fonts-noto-cjk)
+	@$(VENV)/bin/python -m pytest -rP tests/browser
 
 fuzz: venv ## Damaged files against the reader, odd texts against the parsers: SECONDS=1800
 	@$(VENV)/bin/python -m tests.fuzz.fuzz --seconds $(or $(SECONDS),60)

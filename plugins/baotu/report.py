@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import psycopg
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from psycopg import sql
 from psycopg.rows import dict_row
 
@@ -833,19 +833,21 @@ class Scorecard:
 
     def html(self) -> str:
         """The whole page in one file: no network, no scripts, no fonts of its own; also well-formed XML."""
-        return _template().render(
-            card=self,
-            publication=self.publication,
-            charts={entry.id: [_chart(entry, *size) for size in ((720, 270), (360, 250))] for entry in self.reported},
-            LIGHTS=LIGHTS,
-            VERDICTS=VERDICTS,
-            notes=_notes,
-            basis=lambda code: label(BASES, code),
-            MARKS=MARKS,
-            PASS_RATES=PASS_RATES,
-            CAVEAT=CAVEAT,
-            NOTHING=NOTHING,
-            Label=Label,
+        return (
+            templates()
+            .get_template("scorecard.html.j2")
+            .render(
+                card=self,
+                publication=self.publication,
+                charts={
+                    entry.id: [_chart(entry, *size) for size in ((720, 270), (360, 250))] for entry in self.reported
+                },
+                notes=_notes,
+                basis=lambda code: label(BASES, code),
+                MARKS=MARKS,
+                PASS_RATES=PASS_RATES,
+                CAVEAT=CAVEAT,
+            )
         )
 
     def text(self, width: int | None = None) -> str:
@@ -947,7 +949,8 @@ def write(path: Path, scorecard: Scorecard) -> None:
 
 
 @cache
-def _template() -> Template:
+def templates() -> Environment:
+    """The templates of the pages, with the words and shapes that all of them use."""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=True,
@@ -957,7 +960,8 @@ def _template() -> Template:
         keep_trailing_newline=True,
     )
     environment.filters["moment"] = _moment
-    return environment.get_template("scorecard.html.j2")
+    environment.globals |= {"LIGHTS": LIGHTS, "VERDICTS": VERDICTS, "NOTHING": NOTHING, "Label": Label}
+    return environment
 
 
 def _read(

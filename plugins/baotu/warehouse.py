@@ -37,15 +37,24 @@ def warehouse_url() -> str:
     return url.replace("postgresql+psycopg://", "postgresql://").replace("postgres://", "postgresql://")
 
 
-def connect(*, autocommit: bool = False, url: str | None = None) -> psycopg.Connection:
-    """A connection as the owner role, in the time zone that every date of Baotu is meant in."""
+#: The server notices within seconds that a killed client is gone, and frees its locks.
+_OPTIONS = "-c timezone=Asia/Shanghai -c client_connection_check_interval=2s"
+#: For a page: it changes nothing, and whoever waits for it is told within seconds that it does not come.
+_READING = " -c default_transaction_read_only=on -c statement_timeout=4s -c lock_timeout=2s"
+
+
+def connect(*, autocommit: bool = False, url: str | None = None, is_page: bool = False) -> psycopg.Connection:
+    """A connection as the owner role, in the time zone that every date of Baotu is meant in.
+
+    One for a page (`is_page`) reads only, and gives up after seconds. Raises WarehouseError.
+    """
     try:
         return psycopg.connect(
             url or warehouse_url(),
             autocommit=autocommit,
-            application_name="baotu",
-            # The server notices within seconds that a killed client is gone, and frees its locks.
-            options="-c timezone=Asia/Shanghai -c client_connection_check_interval=2s",
+            application_name="baotu page" if is_page else "baotu",
+            options=_OPTIONS + _READING if is_page else _OPTIONS,
+            connect_timeout=3 if is_page else None,
         )
     except psycopg.OperationalError as error:
         host = urlsplit(url or warehouse_url())

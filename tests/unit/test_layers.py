@@ -33,7 +33,7 @@ LEDGER = {
 }
 #: From the top; a module imports from its own line or from one below it.
 MODULES = [
-    {"cli", "demonstration"},
+    {"cli", "demonstration", "console"},
     {"runs", "approval", "maintenance", "ingest", "deliveries", "replay", "upgrade", "samples", "checklist"},
     {"landing", "gate", "dbt", "publish", "report", "trace", "services", "quarantine", "linking", "links"}
     | {"alerts", "channels", "digest", "freshness", "targets"},
