@@ -56,6 +56,8 @@ class Told:
 
     alert_id: int
     kind: str
+    fingerprint: str
+    delivery_id: int | None
     severity: Severity
     owner: str
     title_zh: str
@@ -153,7 +155,7 @@ def _due(
     with connection.transaction(), connection.cursor(row_factory=class_row(Told)) as cursor:
         told = cursor.execute(
             """
-            select alert_id, kind, severity, owner, title_zh, title_en, action_zh, action_en, evidence, opened_at,
+            select alert_id, kind, fingerprint, delivery_id, severity, owner, title_zh, title_en, action_zh, action_en, evidence, opened_at,
                 resolved_at, acknowledged_at is not null as is_acknowledged
             from ops.alert
             where resolved_at is null or resolved_at > now() - interval '30 days'
@@ -296,6 +298,18 @@ def _line(event: Event, alert: Told, language: int) -> str:
         ("规则：", "rules: ")[language] + ("、", ", ")[language].join(named) if named else "",
         ("处理：", "to do: ")[language] + (alert.action_zh, alert.action_en)[language],
         ("查看：", "look: ")[language] + look if look else "",
+        ("页面：", "page: ")[language] + _page(alert) if settings().page_url else "",
         ("手册：", "runbook: ")[language] + f"docs/runbook.md#{alert.kind.replace('_', '-')}",
     ]
     return " | ".join(one_line(piece, _MAX_PIECE) for piece in pieces if piece)
+
+
+def _page(alert: Told) -> str:
+    """Where the page in Airflow shows what the alert is about."""
+    if alert.delivery_id is not None:
+        place = f"deliveries/{alert.delivery_id}"
+    elif alert.kind in ("target", "target_at_risk"):
+        place = f"indicators/{alert.fingerprint.split('/')[1]}"
+    else:
+        place = f"deliveries?source={alert.fingerprint.split('/')[1]}" if alert.kind == "late" else ""
+    return f"{settings().page_url.rstrip('/')}/{place}"

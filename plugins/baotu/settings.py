@@ -27,6 +27,8 @@ class Settings(BaseSettings):
     archive_url: str = ""
     #: Apprise URLs, separated by white space or commas.
     alert_urls: str = ""
+    #: Where recipients of alerts reach the page in Airflow; unset: alerts name commands only.
+    page_url: str = ""
     #: Whether a publication that flips an attainment, or restates a closed year, waits for a person; and for how long.
     approve_changes: bool = False
     approval_hours: float = 72

@@ -148,7 +148,8 @@ def _rejected(connection: psycopg.Connection, source: Source, number: int, **oth
 def _told(alert: Alert, **other: Any) -> digest.Told:
     """The alert as a digest reads it, open since noon of a day."""
     words = (alert.owner, alert.title_zh, alert.title_en, alert.action_zh, alert.action_en)
-    known = digest.Told(1, alert.kind, alert.severity, *words, alert.evidence, NOON, None, False)
+    which = (1, alert.kind, alert.fingerprint, alert.delivery_id, alert.severity)
+    known = digest.Told(*which, *words, alert.evidence, NOON, None, False)
     return replace(known, **other)
 
 
@@ -313,6 +314,25 @@ def test_a_digest_fits_its_channel_in_bytes(connection: psycopg.Connection, sour
     made = digest.message(opened, room)
     assert made.body.startswith(("1. ", "… 另有 30 条")) and made.is_critical
     assert len((made.title + made.body).encode()) <= room
+
+
+def test_an_alert_leads_to_the_page(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
+    alert = alerts.refused_delivery(source, delivery_id=7, file_uri="a.csv", codes=["empty"])
+    assert "页面" not in digest.message([("opened", _told(alert))]).body
+    monkeypatch.setenv("BAOTU_PAGE_URL", "https://airflow.example.org/baotu/")
+    settings.cache_clear()
+    for told, place in (
+        (_told(alert), "deliveries/7"),
+        (_told(alert, kind="target", fingerprint="target/Q03/2022", delivery_id=None), "indicators/Q03"),
+        (
+            _told(alert, kind="late", fingerprint="late/brand_records", delivery_id=None),
+            "deliveries?source=brand_records",
+        ),
+        (_told(alert, kind="failed_run", fingerprint="failed_run/x", delivery_id=None), ""),
+    ):
+        assert f"页面\uff1ahttps://airflow.example.org/baotu/{place} |" in digest.message([("opened", told)]).body
+    monkeypatch.undo()
+    settings.cache_clear()
 
 
 # ------------------------------------------------------------------------------------------ told once
@@ -630,9 +650,8 @@ def test_a_check_that_flaps_is_one_alert(connection: psycopg.Connection, source:
 def test_no_problem_is_told_more_often_than_its_rule(steps: list[tuple[float, str]]) -> None:
     """Whatever happens: between two tellings of one severity lies a day, and after the last word all is known."""
     words = dict.fromkeys(("owner", "title_zh", "title_en", "action_zh", "action_en"), "x")
-    alert = digest.Told(
-        1, "late", "warning", **words, evidence={}, opened_at=NOON, resolved_at=None, is_acknowledged=False
-    )
+    which = (1, "late", "late/x", None, "warning")
+    alert = digest.Told(*which, **words, evidence={}, opened_at=NOON, resolved_at=None, is_acknowledged=False)
     now, told = NOON, list[tuple[datetime, str, str]]()
     last: digest.Receipt | None = None
 
