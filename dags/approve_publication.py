@@ -12,6 +12,7 @@ from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import Asset, dag, get_current_context, task
 from airflow.sdk.exceptions import AirflowSkipException
 
+from baotu.limits import RETRIES
 from baotu.settings import settings
 
 
@@ -28,6 +29,7 @@ from baotu.settings import settings
         "owner": "数据工程",
         "retries": 2,
         "retry_delay": timedelta(seconds=20),
+        "retry_policy": RETRIES,
     },
     tags=["publication"],
 )

@@ -3,18 +3,10 @@
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from airflow.sdk import (
-    Asset,
-    AssetAny,
-    DeadlineAlert,
-    DeadlineReference,
-    SyncCallback,
-    dag,
-    get_current_context,
-    task,
-)
+from airflow.sdk import Asset, AssetAny, dag, get_current_context, task
 from airflow.sdk.exceptions import AirflowSkipException
 
+from baotu.limits import LATE, RETRIES
 from baotu.sources import load_sources
 
 
@@ -26,11 +18,12 @@ from baotu.sources import load_sources
     start_date=datetime(2020, 1, 1, tzinfo=ZoneInfo("Asia/Shanghai")),
     catchup=False,
     max_active_runs=1,
-    deadline=DeadlineAlert(DeadlineReference.DAGRUN_QUEUED_AT, timedelta(hours=1), SyncCallback("baotu.runs.late")),
+    deadline=LATE,
     default_args={
         "owner": "数据工程",
         "retries": 2,
         "retry_delay": timedelta(seconds=20),
+        "retry_policy": RETRIES,
         "execution_timeout": timedelta(hours=2),
     },
     tags=["build"],

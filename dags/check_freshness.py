@@ -9,6 +9,8 @@ from zoneinfo import ZoneInfo
 
 from airflow.sdk import dag, get_current_context, task
 
+from baotu.limits import RETRIES
+
 
 @dag(
     dag_display_name="报送时效 · Check freshness",
@@ -22,6 +24,7 @@ from airflow.sdk import dag, get_current_context, task
         "owner": "数据工程",
         "retries": 2,
         "retry_delay": timedelta(seconds=20),
+        "retry_policy": RETRIES,
         "execution_timeout": timedelta(minutes=30),
     },
     tags=["freshness"],

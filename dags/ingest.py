@@ -3,22 +3,18 @@
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from airflow.sdk import (
-    Asset,
-    DeadlineAlert,
-    DeadlineReference,
-    SyncCallback,
-    dag,
-    get_current_context,
-    get_parsing_context,
-    task,
-)
+from airflow.sdk import Asset, dag, get_current_context, get_parsing_context, task
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
+from baotu.limits import LATE, RETRIES
 from baotu.sources import Source, load_sources
 
-LATE = DeadlineAlert(DeadlineReference.DAGRUN_QUEUED_AT, timedelta(hours=1), SyncCallback("baotu.runs.late"))
-DEFAULTS = {"retries": 2, "retry_delay": timedelta(seconds=20), "execution_timeout": timedelta(hours=2)}
+DEFAULTS = {
+    "retries": 2,
+    "retry_delay": timedelta(seconds=20),
+    "retry_policy": RETRIES,
+    "execution_timeout": timedelta(hours=2),
+}
 
 
 def ingest(source: Source) -> None:

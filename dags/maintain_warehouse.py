@@ -9,6 +9,8 @@ from zoneinfo import ZoneInfo
 
 from airflow.sdk import dag, get_current_context, task
 
+from baotu.limits import RETRIES
+
 
 @dag(
     dag_display_name="仓库维护 · Maintain the warehouse",
@@ -22,6 +24,7 @@ from airflow.sdk import dag, get_current_context, task
         "owner": "数据工程",
         "retries": 2,
         "retry_delay": timedelta(minutes=5),
+        "retry_policy": RETRIES,
         "execution_timeout": timedelta(hours=2),
     },
     tags=["maintenance"],

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from airflow.sdk import Asset, AssetAlias, Param, dag, get_current_context, task
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
+from baotu.limits import RETRIES
 from baotu.sources import load_sources
 
 REPLAYED = AssetAlias("replayed")
@@ -35,6 +36,7 @@ REPLAYED = AssetAlias("replayed")
         "owner": "数据工程",
         "retries": 1,
         "retry_delay": timedelta(seconds=20),
+        "retry_policy": RETRIES,
         "execution_timeout": timedelta(hours=2),
     },
     tags=["replay"],
