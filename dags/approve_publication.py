@@ -8,7 +8,7 @@ answered within BAOTU_APPROVAL_HOURS, readers keep what they see. A newer build 
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from airflow.providers.standard.operators.hitl import ApprovalOperator
+from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk import Asset, dag, get_current_context, task
 from airflow.sdk.exceptions import AirflowSkipException
 
@@ -48,28 +48,23 @@ def approve_publication() -> None:
         return asdict(request)
 
     asked = question()
-    answer = ApprovalOperator(
+    # Not ApprovalOperator: refused, it skips what follows and leaves no answer behind, so that nobody knows who refused.
+    answer = HITLOperator(
         task_id="answer",
         subject="{{ ti.xcom_pull(task_ids='question')['subject'] }}",
         body="{{ ti.xcom_pull(task_ids='question')['body'] }}",
+        options=["Approve", "Reject"],
+        defaults="Reject",
         response_timeout=timedelta(hours=settings().approval_hours),
-        defaults=ApprovalOperator.REJECT,
     )
 
     @task(execution_timeout=timedelta(hours=1))
-    def publish() -> str:
+    def decide() -> str:
         from baotu import approval
 
         return approval.carry_out(get_current_context()["ti"])
 
-    # A refusal skips what publishes, and is on record.
-    @task(trigger_rule="all_done", execution_timeout=timedelta(minutes=10))
-    def refusal() -> str:
-        from baotu import approval
-
-        return approval.carry_out(get_current_context()["ti"], is_granted=False)
-
-    asked >> answer >> publish() >> refusal()
+    asked >> answer >> decide()
 
 
 approve_publication()

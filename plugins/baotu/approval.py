@@ -100,19 +100,17 @@ def refuse(build_id: int, reason: str, decided_by: str) -> None:
         _decide(connection, build_id, "reject", reason, decided_by)
 
 
-def carry_out(ti: Any, *, is_granted: bool = True) -> str:
-    """The DAG's answer made good: what a person answered to `question`, read from the run's tasks. Says what became of it.
+def carry_out(ti: Any) -> str:
+    """The DAG's last task: what a person answered to `question`, made good. Says what became of it.
 
     No answer in time is a refusal. A build that does not wait any more is left alone.
     """
     request, given = (ti.xcom_pull(task_ids=name) for name in ("question", "answer"))
-    if not request or not given or (given["chosen_options"] == ["Approve"]) is not is_granted:
-        return "nothing to do"
     user = given.get("responded_by_user") or {}
     by = user.get("name") or user.get("id") or "nobody within BAOTU_APPROVAL_HOURS"
     build_id = request["build_id"]
     try:
-        if is_granted:
+        if given["chosen_options"] == ["Approve"]:
             return f"build {build_id} {grant(build_id, 'approved in Airflow', by).status}"
         refuse(build_id, "refused in Airflow" if user else "not answered in time", by)
     except NotPossible as superseded:

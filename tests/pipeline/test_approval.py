@@ -55,10 +55,8 @@ def test_asked_refused_granted_and_superseded(warehouse: Installation, monkeypat
     assert f"[{late}] 2022-08-01.csv：计入 counts" in request.body and "MRT008" not in request.subject
     assert "达标与否将改变" in request.body
 
-    # Refused: on record, not asked again, and the answer of another task changes nothing.
-    ti = answered(request, "Reject", "li")
-    assert approval.carry_out(ti) == "nothing to do"
-    assert approval.carry_out(ti, is_granted=False) == f"build {built.build_id} stays held"
+    # Refused: on record, and not asked again.
+    assert approval.carry_out(answered(request, "Reject", "li")) == f"build {built.build_id} stays held"
     with warehouse.connect() as connection:
         assert approval.waiting(connection) is None
     assert "does not wait for approval any more" in approval.carry_out(answered(request, "Approve", "li"))
@@ -75,7 +73,7 @@ def test_asked_refused_granted_and_superseded(warehouse: Installation, monkeypat
     with warehouse.connect() as connection:
         request = approval.waiting(connection)
     assert request is not None
-    assert approval.carry_out(answered(request, "Reject", None), is_granted=False).endswith("stays held")
+    assert approval.carry_out(answered(request, "Reject", None)).endswith("stays held")
     fourth = publish.build()
     with warehouse.connect() as connection:
         request = approval.waiting(connection)
