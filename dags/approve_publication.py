@@ -5,15 +5,14 @@ with BAOTU_APPROVE_CHANGES, an attainment that flips (MRT008). Approved, it is p
 answered within BAOTU_APPROVAL_HOURS, readers keep what they see. A newer build supersedes the question.
 """
 
-from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
+from datetime import timedelta
 
 from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk import Asset, dag, get_current_context, task
 from airflow.sdk.exceptions import AirflowSkipException
 
-from baotu.limits import RETRIES
 from baotu.settings import settings
+from baotu.wiring import COMMON, DEFAULTS, alert
 
 
 @dag(
@@ -21,20 +20,13 @@ from baotu.settings import settings
     description="Ask a person about a held publication, with each number before and after",
     doc_md=__doc__,
     schedule=[Asset("held_publication")],
-    start_date=datetime(2020, 1, 1, tzinfo=ZoneInfo("Asia/Shanghai")),
-    catchup=False,
-    # A question nobody answered must not keep the next one from being asked.
-    max_active_runs=8,
-    default_args={
-        "owner": "数据工程",
-        "retries": 2,
-        "retry_delay": timedelta(seconds=20),
-        "retry_policy": RETRIES,
-    },
+    default_args=DEFAULTS,
     tags=["publication"],
+    # A question nobody answered must not keep the next one from being asked.
+    **(COMMON | {"max_active_runs": 8}),
 )
 def approve_publication() -> None:
-    @task(execution_timeout=timedelta(minutes=10))
+    @task
     def question() -> dict[str, str | int]:
         from dataclasses import asdict
 
@@ -56,15 +48,17 @@ def approve_publication() -> None:
         options=["Approve", "Reject"],
         defaults="Reject",
         response_timeout=timedelta(hours=settings().approval_hours),
+        # It waits for a person, without a process.
+        execution_timeout=None,
     )
 
-    @task(execution_timeout=timedelta(hours=1))
+    @task
     def decide() -> str:
         from baotu import approval
 
         return approval.carry_out(get_current_context()["ti"])
 
-    asked >> answer >> decide()
+    asked >> answer >> decide() >> alert()
 
 
 approve_publication()

@@ -4,12 +4,9 @@ From the cadence in dags/sources/*.yml: a period is due `late_after_days` after 
 An ingest checks its own source when something came; this run is for the days on which nothing does.
 """
 
-from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
+from airflow.sdk import dag, task
 
-from airflow.sdk import dag, get_current_context, task
-
-from baotu.limits import RETRIES
+from baotu.wiring import COMMON, DEFAULTS, alert
 
 
 @dag(
@@ -17,17 +14,9 @@ from baotu.limits import RETRIES
     description="Find expected periods of each source that are missing, and tell their owners",
     doc_md=__doc__,
     schedule="30 7 * * *",
-    start_date=datetime(2020, 1, 1, tzinfo=ZoneInfo("Asia/Shanghai")),
-    catchup=False,
-    max_active_runs=1,
-    default_args={
-        "owner": "数据工程",
-        "retries": 2,
-        "retry_delay": timedelta(seconds=20),
-        "retry_policy": RETRIES,
-        "execution_timeout": timedelta(minutes=30),
-    },
+    default_args=DEFAULTS,
     tags=["freshness"],
+    **COMMON,
 )
 def check_freshness() -> None:
     @task
@@ -37,13 +26,8 @@ def check_freshness() -> None:
         from baotu.warehouse import connect
 
         with connect() as connection:
-            freshness.check(connection, load_sources().values())
-
-    @task(trigger_rule="all_done")
-    def alert() -> None:
-        from baotu import runs
-
-        runs.end(get_current_context())
+            for source in load_sources().values():
+                freshness.check(connection, source)
 
     check() >> alert()
 

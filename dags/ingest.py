@@ -1,20 +1,10 @@
 """One DAG a source, all from dags/sources/*.yml: discover → load → validate → publishable, with a red task a bad file."""
 
-from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
-
 from airflow.sdk import Asset, dag, get_current_context, get_parsing_context, task
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
-from baotu.limits import LATE, RETRIES
 from baotu.sources import Source, load_sources
-
-DEFAULTS = {
-    "retries": 2,
-    "retry_delay": timedelta(seconds=20),
-    "retry_policy": RETRIES,
-    "execution_timeout": timedelta(hours=2),
-}
+from baotu.wiring import COMMON, DEFAULTS, LATE, alert
 
 
 def ingest(source: Source) -> None:
@@ -24,12 +14,10 @@ def ingest(source: Source) -> None:
         description=source.description_en,
         doc_md=f"{source.description_zh}\n\n{source.description_en}\n\n{__doc__}",
         schedule=source.cadence.cron,
-        start_date=datetime(2020, 1, 1, tzinfo=ZoneInfo("Asia/Shanghai")),
-        catchup=False,
-        max_active_runs=1,
         deadline=LATE,
         default_args=DEFAULTS | {"owner": source.owner},
         tags=["ingest", source.cadence.period],
+        **COMMON,
     )
     def ingest_source() -> None:
         @task
@@ -65,12 +53,6 @@ def ingest(source: Source) -> None:
             # Airflow drops a label of more than 250 characters without a word.
             get_current_context()["problem"] = problem[:200]
             raise AirflowFailException(problem)
-
-        @task(trigger_rule="all_done")
-        def alert() -> None:
-            from baotu import runs
-
-            runs.end(get_current_context())
 
         found = validate(load(discover()))
         [found, publishable(found)] >> alert()

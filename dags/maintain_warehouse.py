@@ -4,12 +4,9 @@ Deliveries, raw rows, decisions, check results and published values stay. Airflo
 reach, is cleaned by `baotu up`.
 """
 
-from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
+from airflow.sdk import dag, task
 
-from airflow.sdk import dag, get_current_context, task
-
-from baotu.limits import RETRIES
+from baotu.wiring import COMMON, DEFAULTS, alert
 
 
 @dag(
@@ -17,17 +14,9 @@ from baotu.limits import RETRIES
     description="Drop what no publication needs, vacuum, delete old logs",
     doc_md=__doc__,
     schedule="30 3 * * 0",
-    start_date=datetime(2020, 1, 1, tzinfo=ZoneInfo("Asia/Shanghai")),
-    catchup=False,
-    max_active_runs=1,
-    default_args={
-        "owner": "数据工程",
-        "retries": 2,
-        "retry_delay": timedelta(minutes=5),
-        "retry_policy": RETRIES,
-        "execution_timeout": timedelta(hours=2),
-    },
+    default_args=DEFAULTS,
     tags=["maintenance"],
+    **COMMON,
 )
 def maintain_warehouse() -> None:
     @task
@@ -35,12 +24,6 @@ def maintain_warehouse() -> None:
         from baotu import maintenance
 
         return maintenance.maintain()
-
-    @task(trigger_rule="all_done")
-    def alert() -> None:
-        from baotu import runs
-
-        runs.end(get_current_context())
 
     maintain() >> alert()
 

@@ -4,14 +4,11 @@ Choose by delivery ids, by source, by the rule that holds rows back, or by statu
 `baotu run replay_deliveries --conf '{"source": "food_spot_checks"}'`; the log of `replay` says what would differ.
 """
 
-from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
-
 from airflow.sdk import Asset, AssetAlias, Param, dag, get_current_context, task
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
-from baotu.limits import RETRIES
-from baotu.sources import load_sources
+from baotu.sources import source_ids
+from baotu.wiring import COMMON, DEFAULTS, alert
 
 REPLAYED = AssetAlias("replayed")
 
@@ -21,25 +18,17 @@ REPLAYED = AssetAlias("replayed")
     description="Read archived files again with today's rules; a dry run unless told otherwise",
     doc_md=__doc__,
     schedule=None,
-    start_date=datetime(2020, 1, 1, tzinfo=ZoneInfo("Asia/Shanghai")),
-    catchup=False,
-    max_active_runs=1,
     params={
-        "source": Param(None, type=["null", "string"], enum=[None, *sorted(load_sources())], description="来源 source"),
+        "source": Param(None, type=["null", "string"], enum=[None, *source_ids()], description="来源 source"),
         "delivery_ids": Param([], type="array", items={"type": "integer"}, description="交付编号 delivery ids"),
         "rule": Param(None, type=["null", "string"], description="规则 rule that holds rows back"),
         "status": Param(None, type=["null", "string"], enum=[None, "accepted", "rejected", "refused"]),
         "dry_run": Param(True, type="boolean", description="只看会有什么不同 only show what would differ"),
         "reason": Param(None, type=["null", "string"], description="理由 why; kept in the ledger"),
     },
-    default_args={
-        "owner": "数据工程",
-        "retries": 1,
-        "retry_delay": timedelta(seconds=20),
-        "retry_policy": RETRIES,
-        "execution_timeout": timedelta(hours=2),
-    },
+    default_args=DEFAULTS,
     tags=["replay"],
+    **COMMON,
 )
 def replay_deliveries() -> None:
     @task
@@ -61,12 +50,6 @@ def replay_deliveries() -> None:
             raise AirflowSkipException("Nothing was replayed, or every delivery's version is in the marts already")
         for source in sources:
             get_current_context()["outlet_events"][REPLAYED].add(Asset(source))
-
-    @task(trigger_rule="all_done")
-    def alert() -> None:
-        from baotu import runs
-
-        runs.end(get_current_context())
 
     sources = replay()
     [sources, publishable(sources)] >> alert()

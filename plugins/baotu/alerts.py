@@ -47,13 +47,13 @@ class Alert:
     severity: Severity
     #: What makes it the same problem as one already open, beside the kind: `("food_spot_checks", 12)`.
     parts: tuple[str | int, ...]
-    source: str | None
-    delivery_id: int | None
     owner: str
     title_zh: str
     title_en: str
     action_zh: str
     action_en: str
+    source: str | None = None
+    delivery_id: int | None = None
     #: `file`, `rules` (code → failing rows, or None where rows are not counted), `look` (commands).
     evidence: dict[str, Any] = field(default_factory=dict)
     dag_run_id: str | None = None

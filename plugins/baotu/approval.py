@@ -19,7 +19,7 @@ _CHANGES = """
     from marts_next.mart_target_tracking as now
     inner join marts_next.dim_indicator as definition
         on now.indicator_id = definition.indicator_id and now.definition_version = definition.definition_version
-    full join marts.mart_target_tracking as seen
+    left join marts.mart_target_tracking as seen
         on now.indicator_id = seen.indicator_id and now.measure_code = seen.measure_code
         and now.value_basis = seen.value_basis and now.period_type = seen.period_type
         and now.period_start_on = seen.period_start_on and seen.is_current
@@ -54,16 +54,25 @@ class Request:
     body: str
 
 
-def waiting(connection: psycopg.Connection) -> Request | None:
-    """The last build, if it is held for reasons that a person may overrule, and nobody has answered yet."""
+def waiting_build(connection: psycopg.Connection) -> tuple[publish.Build, list[dict[str, str]]] | None:
+    """The last build and why it is held, if a person may overrule that, and nobody has refused it or taken one back."""
     row = connection.execute(
-        "select build_id, held_reason from ops.build where build_id = (select max(build_id) from ops.build)"
+        "select build_id, as_of_on, known_at_on, held_reason from ops.build"
+        " where build_id = (select max(build_id) from ops.build)"
         " and status = 'held' and not exists (select from ops.decision where subject = 'publication'"
         " and decision.build_id = build.build_id and action = 'reject')"
     ).fetchone()
-    if row is None or not publish.are_approvable(row[1]):
+    if row is None or not publish.are_approvable(row[3]) or publish.standing_rollback(connection) is not None:
         return None
-    build_id, reasons = row
+    return publish.Build(row[0], "held", row[1], row[2]), row[3]
+
+
+def waiting(connection: psycopg.Connection) -> Request | None:
+    """What to ask about the build that waits, if one does."""
+    found = waiting_build(connection)
+    if found is None:
+        return None
+    build_id, reasons = found[0].build_id, found[1]
     with connection.cursor(row_factory=dict_row) as cursor:
         changes = cursor.execute(_CHANGES).fetchall() if publish.current_publication(connection) is not None else []
         files = cursor.execute(_FILES, (build_id,)).fetchall()
@@ -83,21 +92,16 @@ def waiting(connection: psycopg.Connection) -> Request | None:
 def grant(build_id: int, reason: str, decided_by: str) -> publish.Build:
     """Publish the held build as it stands. Raises NotPossible when it is not the one that waits any more."""
     with build_lock(), connect(autocommit=True) as connection:
-        _still_waits(connection, build_id)
-        row = connection.execute(
-            "select as_of_on, known_at_on, held_reason from ops.build where build_id = %s", (build_id,)
-        ).fetchone()
-        assert row is not None
-        codes = ", ".join(reason["code"] for reason in row[2])
-        _decide(connection, build_id, "approve", f"{reason} ({codes})", decided_by)
-        return publish.publish_held(connection, publish.Build(build_id, "held", row[0], row[1]))
+        held, reasons = _still_waiting(connection, build_id)
+        publish.approve(connection, build_id, reason, reasons, decided_by)
+        return publish.publish_built(connection, held)
 
 
 def refuse(build_id: int, reason: str, decided_by: str) -> None:
     """Readers keep what they see; the build stays held and is not asked about again. Raises NotPossible."""
     with build_lock(), connect(autocommit=True) as connection:
-        _still_waits(connection, build_id)
-        _decide(connection, build_id, "reject", reason, decided_by)
+        _still_waiting(connection, build_id)
+        publish.decide(connection, "reject", reason, decided_by, build_id)
 
 
 def carry_out(ti: Any) -> str:
@@ -118,20 +122,13 @@ def carry_out(ti: Any) -> str:
     return f"build {build_id} stays held"
 
 
-def _still_waits(connection: psycopg.Connection, build_id: int) -> None:
-    found = waiting(connection)
-    made = connection.execute("select to_regclass('marts_next.mart_publication')").fetchone()
-    made_by = connection.execute("select publication_id from marts_next.mart_publication").fetchone() if made else None
-    if found is None or found.build_id != build_id or made_by is None or made_by[0] != build_id:
-        now = f"build {found.build_id} does" if found else "none does"
+def _still_waiting(connection: psycopg.Connection, build_id: int) -> tuple[publish.Build, list[dict[str, str]]]:
+    """The caller holds the build's lock: while it does, marts_next is the last build's."""
+    found = waiting_build(connection)
+    if found is None or found[0].build_id != build_id:
+        now = f"build {found[0].build_id} does" if found else "none does"
         raise NotPossible(f"Build {build_id} does not wait for approval any more; {now}")
-
-
-def _decide(connection: psycopg.Connection, build_id: int, action: str, reason: str, decided_by: str) -> None:
-    connection.execute(
-        "insert into ops.decision (subject, build_id, action, reason, decided_by) values ('publication', %s, %s, %s, %s)",
-        (build_id, action, reason, decided_by),
-    )
+    return found
 
 
 def _change(row: dict[str, Any]) -> str:
@@ -147,9 +144,8 @@ def _change(row: dict[str, Any]) -> str:
 
 
 def _file(row: dict[str, Any]) -> str:
-    is_new = row["is_accepted"]
-    what = ("计入", "counts") if is_new else ("不再计入", "counts no more")
-    return f"- [{row['delivery_id']}] {row['file_name']}：{what[0]} {what[1]}"
+    what = "计入 counts" if row["is_accepted"] else "不再计入 counts no more"
+    return f"- [{row['delivery_id']}] {row['file_name']}：{what}"
 
 
 def _more(count: int) -> list[str]:

@@ -16,7 +16,7 @@ import yaml
 from baotu.dbt import DBT_PROJECT
 from baotu.readers import Refused, read
 from baotu.settings import PROJECT
-from baotu.sources import SOURCES, Source, SourceError, is_personal_header, load_sources, read_source
+from baotu.sources import SOURCES, Source, SourceError, is_personal_header, load_sources, read_source, source_ids
 
 _CHINESE = re.compile(r"[\u4e00-\u9fff]")
 _STAGING = DBT_PROJECT / "models" / "staging"
@@ -36,7 +36,7 @@ def check(source_id: str) -> Iterator[Finding]:
     """Everything that a source needs, in the order in which one makes it; it ends where what follows depends on it."""
     path = SOURCES / f"{source_id}.yml"
     if not path.exists():
-        known = ", ".join(sorted(other.stem for other in SOURCES.glob("*.yml")))
+        known = ", ".join(source_ids(SOURCES))
         yield _missing(f"dags/sources/{source_id}.yml does not exist; write it, best as a copy of one of: {known}")
         return
     try:

@@ -819,12 +819,12 @@ def check_sources(source_id: str | None, path: Path | None, shows_all: bool) -> 
     Exit code 1 when something is missing.
     """
     from baotu import checklist
-    from baotu.sources import SOURCES, SourceError, load_source
+    from baotu.sources import SourceError, load_source, source_ids
 
     if path is not None and source_id is None:
         raise click.UsageError("--file needs a SOURCE to read the file as")
     is_complete = True
-    for one in [source_id] if source_id else sorted(yml.stem for yml in SOURCES.glob("*.yml")):
+    for one in [source_id] if source_id else source_ids():
         findings = list(checklist.check(one))
         if path is not None:
             with suppress(SourceError):  # said above
@@ -861,29 +861,21 @@ def list_late(source_id: str | None, shows_all: bool) -> None:
     from collections import Counter
 
     from baotu import freshness
-    from baotu.periods import Period
     from baotu.sources import load_source, load_sources
     from baotu.warehouse import connect
 
-    sources = [load_source(source_id)] if source_id else list(load_sources().values())
     is_missing = False
     with connect() as connection:
-        freshness.check(connection, sources)
-        for source in sources:
-            found = connection.execute(
-                "select period_type, period_start_on, period_end_on, due_on, status, first_issued_on"
-                " from ops.expected_period where source = %s order by period_start_on",
-                (source.id,),
-            ).fetchall()
-            counts = Counter(status for *_, status, _ in found)
-            click.echo(
-                f"{source.id:<22} {', '.join(f'{n} {status}' for status, n in counts.items()) or 'nothing came yet'}"
-            )
+        for source in [load_source(source_id)] if source_id else load_sources().values():
+            found = freshness.check(connection, source)
+            counts = Counter(each.status for each in found)
+            told = ", ".join(f"{count} {status}" for status, count in counts.items())
+            click.echo(f"{source.id:<22} {told or 'nothing came yet'}")
             is_missing |= counts["missing"] > 0
-            for *period, due_on, status, first_issued_on in found:
-                if shows_all or status in ("missing", "late"):
-                    came = f", first issued {first_issued_on}" if first_issued_on else ""
-                    click.echo(f"  {Period(*period).label_en:<8} {status:<9} due {due_on}{came}")
+            for each in found:
+                if shows_all or each.status in ("missing", "late"):
+                    came = f", first issued {each.first_issued_on}" if each.first_issued_on else ""
+                    click.echo(f"  {each.period.label_en:<8} {each.status:<9} due {each.due_on}{came}")
     sys.exit(1 if is_missing else 0)
 
 
@@ -902,12 +894,9 @@ def list_alerts(shows_all: bool) -> None:
 
     with connect() as connection:
         for row in connection.execute(
-            "select alert.alert_id, alert.severity, alert.opened_at, alert.resolved_at, alert.reopened_count, alert.owner,"
-            " alert.title_zh, alert.title_en, alert.action_zh, alert.action_en, alert.acknowledged_at,"
-            " alert.acknowledged_by, alert.acknowledged_reason, max(receipt.sent_at)"
-            " from ops.alert as alert left join ops.alert_receipt as receipt using (alert_id)"
-            " where alert.resolved_at is null or (%s and alert.resolved_at > now() - interval '30 days')"
-            " group by alert.alert_id order by alert.alert_id desc",
+            "select alert_id, severity, opened_at, resolved_at, reopened_count, owner, title_zh, title_en, action_zh,"
+            " action_en, acknowledged_at, acknowledged_by, acknowledged_reason, last_told_at from quality.alert"
+            " where resolved_at is null or (%s and resolved_at > now() - interval '30 days') order by alert_id desc",
             (shows_all,),
         ):
             number, severity, opened, resolved, reopened, owner, *texts = row

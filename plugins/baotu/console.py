@@ -21,6 +21,7 @@ from psycopg import sql
 from psycopg.rows import dict_row
 from starlette.exceptions import HTTPException as AnyHTTPException
 
+from baotu import approval
 from baotu.publish import current_publication, scorecard_path
 from baotu.report import CITY, Entry, Label, Scorecard, clean, full, label, period_key, rounded, templates
 from baotu.settings import settings
@@ -154,6 +155,7 @@ def overview(request: Request) -> HTMLResponse:
             "select action, reason, decided_by, decided_at from ops.decision where action in ('rollback', 'resume')"
             " order by decision_id desc limit 1",
         )
+        is_waiting = approval.waiting_build(connection) is not None
         open_alerts = _alerts(connection, is_open=True, limit=OVERVIEW_ALERTS, offset=0)
         counted = _rows(
             connection, "select severity, count(*) as n from ops.alert where resolved_at is null group by severity"
@@ -188,6 +190,7 @@ def overview(request: Request) -> HTMLResponse:
         "overview",
         card=card,
         newest=newest if newest and newest["status"] in ("held", "failed") else None,
+        is_waiting=is_waiting,
         rollback=decisions[0] if decisions and decisions[0]["action"] == "rollback" else None,
         alerts=open_alerts,
         counts=dict.fromkeys(SEVERITIES, 0) | {row["severity"]: row["n"] for row in counted},

@@ -155,8 +155,8 @@ def _due(
     with connection.transaction(), connection.cursor(row_factory=class_row(Told)) as cursor:
         told = cursor.execute(
             """
-            select alert_id, kind, fingerprint, delivery_id, severity, owner, title_zh, title_en, action_zh, action_en, evidence, opened_at,
-                resolved_at, acknowledged_at is not null as is_acknowledged
+            select alert_id, kind, fingerprint, delivery_id, severity, owner, title_zh, title_en, action_zh, action_en,
+                evidence, opened_at, resolved_at, acknowledged_at is not null as is_acknowledged
             from ops.alert
             where resolved_at is null or resolved_at > now() - interval '30 days'
             order by resolved_at is not null, array_position(%s, severity), alert_id

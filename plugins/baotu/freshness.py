@@ -1,6 +1,6 @@
 """Which periods of a source should have come by now and have not: from its cadence, business days considered."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Literal
@@ -31,27 +31,26 @@ class ExpectedPeriod:
     delivery_count: int
 
 
-def check(connection: psycopg.Connection, sources: Iterable[Source], today: date | None = None) -> None:
-    """Write `ops.expected_period` anew, and open or resolve each source's alert; commits by itself."""
-    today = today or datetime.now(SHANGHAI).date()
-    for source in sources:
-        with connection.transaction():
-            found = expected(connection, source, today)
-            connection.execute("delete from ops.expected_period where source = %s", (source.id,))
-            with connection.cursor() as cursor:
-                cursor.executemany(
-                    "insert into ops.expected_period (source, period_type, period_start_on, period_end_on, due_on,"
-                    " status, first_issued_on, delivery_count) values (%s, %s, %s, %s, %s, %s, %s, %s)",
-                    [
-                        (source.id, *each.period, each.due_on, each.status, each.first_issued_on, each.delivery_count)
-                        for each in found
-                    ],
-                )
-            missing = [each for each in found if each.status == "missing"]
-            if missing:
-                alerts.open_alert(connection, _late(source, missing))
-            else:
-                alerts.resolve(connection, f"late/{source.id}")
+def check(connection: psycopg.Connection, source: Source, today: date | None = None) -> list[ExpectedPeriod]:
+    """Write the source's `ops.expected_period` anew, and open or resolve its alert; commits by itself."""
+    with connection.transaction():
+        found = expected(connection, source, today or datetime.now(SHANGHAI).date())
+        connection.execute("delete from ops.expected_period where source = %s", (source.id,))
+        with connection.cursor() as cursor:
+            cursor.executemany(
+                "insert into ops.expected_period (source, period_type, period_start_on, period_end_on, due_on,"
+                " status, first_issued_on, delivery_count) values (%s, %s, %s, %s, %s, %s, %s, %s)",
+                [
+                    (source.id, *each.period, each.due_on, each.status, each.first_issued_on, each.delivery_count)
+                    for each in found
+                ],
+            )
+        missing = [each for each in found if each.status == "missing"]
+        if missing:
+            alerts.open_alert(connection, _late(source, missing))
+        else:
+            alerts.resolve(connection, f"late/{source.id}")
+    return found
 
 
 def expected(connection: psycopg.Connection, source: Source, today: date) -> list[ExpectedPeriod]:
@@ -138,7 +137,6 @@ def _late(source: Source, missing: Sequence[ExpectedPeriod]) -> alerts.Alert:
         severity="warning",
         parts=(source.id,),
         source=source.id,
-        delivery_id=None,
         owner=source.owner,
         title_zh=f"{source.label_zh}：未收到 {zh}（最近一个应于 {missing[-1].due_on} 前报送）",
         title_en=f"{source.label_en}: not received: {en} (the last was due by {missing[-1].due_on})",

@@ -50,7 +50,7 @@ def validate(source_id: str, dag_run_id: str | None = None) -> list[gate.Verdict
     verdicts = gate.validate(source, dag_run_id=dag_run_id)
     if verdicts:
         with connect() as connection:
-            freshness.check(connection, [source])
+            freshness.check(connection, source)
     for verdict in verdicts:
         log.info(
             "%s: %s, %s rows, %s quarantined",

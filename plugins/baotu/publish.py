@@ -25,6 +25,10 @@ log = logging.getLogger(__name__)
 _CORE = "path:models/core"
 _MARTS = "path:models/marts"
 
+#: Rules of expectations/marts.py in spite of which a person may publish: the figures are right, they are unexpected.
+#: Here, for who only asks needs no Great Expectations, which takes seconds to import.
+APPROVABLE = frozenset({"MRT004", "MRT005", "MRT006", "MRT008"})
+
 
 class BuildFailed(Exception):
     """The build ended without marts; what readers see did not change."""
@@ -69,31 +73,23 @@ def is_due(connection: psycopg.Connection) -> bool:
 def build(*, dag_run_id: str | None = None, approval: str | None = None, decided_by: str = "") -> Build:
     """Run one build as of today, at most the plan's end, and publish it, or hold it when its audit fails.
 
-    With `approval`, a person's reason, findings that may be right (`expectations.marts.APPROVABLE`) do not hold it.
+    With `approval`, a person's reason, findings that may be right (`APPROVABLE`) do not hold it.
     Waits for a running build. Raises BuildFailed; readers then see what they saw before.
     """
     with build_lock(), connect(autocommit=True) as connection, _begun(connection, dag_run_id) as begun:
         reasons = _make_marts(connection, begun) or audit(connection)
         if approval and reasons and are_approvable(reasons):
-            connection.execute(
-                "insert into ops.decision (subject, build_id, action, reason, decided_by)"
-                " values ('publication', %s, 'approve', %s, %s)",
-                (begun.build_id, f"{approval} ({', '.join(reason['code'] for reason in reasons)})", decided_by),
-            )
+            approve(connection, begun.build_id, approval, reasons, decided_by)
             reasons = []
-        standing = connection.execute(
-            "select action, reason from ops.decision where subject = 'publication' and action <> 'approve'"
-            " order by decision_id desc limit 1"
-        ).fetchone()
-        if standing is not None and standing[0] == "rollback":
+        if (rolled_back := standing_rollback(connection)) is not None:
             reasons.append(
                 {
                     "code": "rollback",
-                    "zh": f"已回退,暂停发布:{standing[1]}(解除:baotu build --resume)",
-                    "en": f"rolled back, publication is on hold: {standing[1]} (lift it with baotu build --resume)",
+                    "zh": f"已回退,暂停发布:{rolled_back}(解除:baotu build --resume)",
+                    "en": f"rolled back, publication is on hold: {rolled_back} (lift it with baotu build --resume)",
                 }
             )
-        return _hold(connection, begun, reasons) if reasons else _publish(connection, begun)
+        return _hold(connection, begun, reasons) if reasons else publish_built(connection, begun)
 
 
 def preview(as_of: date) -> report.Scorecard:
@@ -270,9 +266,35 @@ def _cells(connection: psycopg.Connection, outcome: gate.Outcome) -> str:
 
 def are_approvable(reasons: Sequence[dict[str, str]]) -> bool:
     """Whether a person may publish in spite of all of them."""
-    from expectations import marts
+    return all(reason["code"] in APPROVABLE for reason in reasons)
 
-    return all(reason["code"] in marts.APPROVABLE for reason in reasons)
+
+def approve(
+    connection: psycopg.Connection, build_id: int, reason: str, found: Sequence[dict[str, str]], decided_by: str
+) -> None:
+    """Put on record that a person publishes a build in spite of what was found."""
+    codes = ", ".join(one["code"] for one in found)
+    decide(connection, "approve", f"{reason} ({codes})", decided_by, build_id)
+
+
+def decide(
+    connection: psycopg.Connection, action: str, reason: str, decided_by: str, build_id: int | None = None
+) -> None:
+    """Put a person's decision about publication on record."""
+    connection.execute(
+        "insert into ops.decision (subject, build_id, action, reason, decided_by)"
+        " values ('publication', %s, %s, %s, %s)",
+        (build_id, action, reason, decided_by),
+    )
+
+
+def standing_rollback(connection: psycopg.Connection) -> str | None:
+    """Why the last publication was taken back, until somebody lifts that: meanwhile nothing is published."""
+    row = connection.execute(
+        "select action, reason from ops.decision where subject = 'publication' and action in ('rollback', 'resume')"
+        " order by decision_id desc limit 1"
+    ).fetchone()
+    return row[1] if row is not None and row[0] == "rollback" else None
 
 
 def _hold(connection: psycopg.Connection, begun: Build, reasons: Sequence[dict[str, str]]) -> Build:
@@ -288,8 +310,6 @@ def _hold(connection: psycopg.Connection, begun: Build, reasons: Sequence[dict[s
                 kind="publication_held",
                 severity="critical",
                 parts=("marts",),
-                source=None,
-                delivery_id=None,
                 owner="数据工程",
                 title_zh="发布被搁置:集市仍为上一版",
                 title_en="publication held: readers still see the last one",
@@ -305,7 +325,8 @@ def _hold(connection: psycopg.Connection, begun: Build, reasons: Sequence[dict[s
     return Build(begun.build_id, "held", begun.as_of_on, begun.known_at_on, tuple(reasons))
 
 
-def _publish(connection: psycopg.Connection, begun: Build) -> Build:
+def publish_built(connection: psycopg.Connection, begun: Build) -> Build:
+    """Make marts_next what readers see. The caller holds the build's lock, and has audited it or a person's decision."""
     for (table,) in connection.execute(
         "select tablename from pg_tables where schemaname = 'marts_next' order by 1"
     ).fetchall():
@@ -331,11 +352,6 @@ def _publish(connection: psycopg.Connection, begun: Build) -> Build:
     close_old_schemas(connection)
     write_scorecard(connection)
     return Build(begun.build_id, "published", begun.as_of_on, begun.known_at_on)
-
-
-def publish_held(connection: psycopg.Connection, held: Build) -> Build:
-    """Publish a build that was held, as it stands. The caller has the build's lock, and a person's decision on record."""
-    return _publish(connection, held)
 
 
 def swap(connection: psycopg.Connection, *, incoming: str, outgoing: str) -> None:
@@ -423,11 +439,7 @@ def rollback(reason: str, decided_by: str) -> tuple[int, int]:
         with connection.transaction():
             swap(connection, incoming=f"marts_{found[0]}", outgoing=f"marts_{current}")
             connection.execute("update ops.build set status = 'rolled_back' where build_id = %s", (current,))
-            connection.execute(
-                "insert into ops.decision (subject, build_id, action, reason, decided_by)"
-                " values ('publication', %s, 'rollback', %s, %s)",
-                (current, reason, decided_by),
-            )
+            decide(connection, "rollback", reason, decided_by, current)
         close_old_schemas(connection)
         write_scorecard(connection)
         return found[0], current
@@ -436,10 +448,7 @@ def rollback(reason: str, decided_by: str) -> tuple[int, int]:
 def resume(reason: str, decided_by: str) -> None:
     """Lift a rollback: the next build may publish again."""
     with connect() as connection, connection.transaction():
-        connection.execute(
-            "insert into ops.decision (subject, action, reason, decided_by) values ('publication', 'resume', %s, %s)",
-            (reason, decided_by),
-        )
+        decide(connection, "resume", reason, decided_by)
 
 
 def write_scorecard(connection: psycopg.Connection) -> Path:

@@ -622,6 +622,11 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
+def source_ids(directory: Path = SOURCES) -> list[str]:
+    """The sources that there are, by their files alone: none is read."""
+    return sorted(path.stem for path in directory.glob("*.yml"))
+
+
 def load_sources(directory: Path = SOURCES) -> dict[str, Source]:
     """Every source of the directory by its id, in order of file names."""
     return {path.stem: read_source(path) for path in sorted(directory.glob("*.yml"))}
@@ -629,7 +634,7 @@ def load_sources(directory: Path = SOURCES) -> dict[str, Source]:
 
 def load_source(source_id: str, directory: Path = SOURCES) -> Source:
     """One source; an unknown id is a `SourceError` that names the nearest ones."""
-    known = sorted(path.stem for path in directory.glob("*.yml"))
+    known = source_ids(directory)
     if source_id not in known:
         near = difflib.get_close_matches(source_id, known, 1)
         hint = f"; did you mean {near[0]}?" if near else ""

@@ -22,7 +22,8 @@ _CHANGES = """
         and seen.period_start_on = now.period_start_on
     where now.is_current and now.is_headline and now.period_type = 'year'
         -- Where there was no value, one that comes is data, not a change.
-        and seen.value is not null and (now.is_attained is distinct from seen.is_attained or now.verdict is distinct from seen.verdict)
+        and seen.value is not null
+        and (now.is_attained is distinct from seen.is_attained or now.verdict is distinct from seen.verdict)
     order by 1, 3
 """
 _AT_RISK = """
@@ -74,8 +75,6 @@ def _changed(row: dict[str, Any]) -> alerts.Alert:
         kind="target",
         severity=severity,
         parts=(row["indicator_id"], row["year"]),
-        source=None,
-        delivery_id=None,
         owner=row["lead_unit_zh"] or "数据工程",
         title_zh=f"{row['indicator_id']} {row['name_zh']} {row['period_label_zh']}：{before.zh} → {now.zh}",
         title_en=f"{row['indicator_id']} {row['name_en']} {row['year']}: {before.en} → {now.en}",
@@ -100,8 +99,6 @@ def _at_risk(row: dict[str, Any]) -> alerts.Alert:
         kind="target_at_risk",
         severity="warning",
         parts=(row["indicator_id"],),
-        source=None,
-        delivery_id=None,
         owner=row["lead_unit_zh"] or "数据工程",
         title_zh=f"{row['indicator_id']} {row['name_zh']}：按趋势 {row['deadline_on']} 为 {forecast.zh}，目标 {target.zh}，"
         f"达标概率 {100 * row['forecast_probability']:.0f}%",

@@ -8,11 +8,9 @@ import re
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 from conftest import new_directory
 from selenium.webdriver import Chrome, ChromeOptions
@@ -96,11 +94,7 @@ def installation() -> Iterator[Installation]:
     try:
         yield made
     finally:
-        made.baotu("down")
-        for process in made.processes():
-            with suppress(psutil.Error):
-                process.kill()
-        made.server.shutdown()
+        made.stop()
 
 
 @pytest.fixture

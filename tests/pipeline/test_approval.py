@@ -8,6 +8,7 @@ import pytest
 from baotu import approval, publish
 from baotu.deliveries import decide
 from baotu.settings import settings
+from expectations import marts
 from tests.pipeline.conftest import Installation
 from tests.pipeline.test_targets import put
 
@@ -28,6 +29,10 @@ def answered(request: approval.Request, option: str, by: str | None) -> Any:
         "answer": {"chosen_options": [option], "responded_by_user": by and {"id": "1", "name": by}},
     }
     return SimpleNamespace(xcom_pull=lambda task_ids: told[task_ids])
+
+
+def test_what_may_be_approved_is_a_rule() -> None:
+    assert {rule.meta["rule"] for rule in (*marts.TARGET_TRACKING, *marts.CHANGES)} >= publish.APPROVABLE
 
 
 @pytest.mark.timeout(600)
@@ -90,6 +95,14 @@ def test_asked_refused_granted_and_superseded(warehouse: Installation, monkeypat
     # Published as it stood, and to be taken back as any other.
     assert publish.rollback("a mistake after all", "wang") == (1, fourth.build_id)
     assert food_2022(warehouse) == (200, True)
+    # While that stands nothing waits, whatever is held; and a refusal does not lift it.
+    assert "none does" in approval.carry_out(answered(request, "Approve", "wang"))
+    with warehouse.connect() as connection:
+        publish.decide(connection, "reject", "as before", "li", fourth.build_id)
+    held = publish.build()
+    assert [reason["code"] for reason in held.reasons] == ["MRT008", "rollback"]
+    with warehouse.connect() as connection:
+        assert approval.waiting_build(connection) is None
     publish.resume("seen", "wang")
 
     # What is wrong is nobody's to approve, and a corrected file needs nobody.

@@ -82,6 +82,14 @@ class Installation:
                     found.append(process)
         return found
 
+    def stop(self) -> None:
+        """Nothing of it runs any more."""
+        self.baotu("down")
+        for process in self.processes():
+            with suppress(psutil.Error):
+                process.kill()
+        self.server.shutdown()
+
     def query(self, statement: str) -> list[tuple[Any, ...]]:
         url = dotenv_values(self.state / "credentials")["BAOTU_EMBEDDED_URL"]
         assert url is not None
@@ -136,11 +144,7 @@ def installation() -> Iterator[Installation]:
         try:
             yield made
         finally:
-            made.baotu("down")
-            for process in made.processes():
-                with suppress(psutil.Error):
-                    process.kill()
-            made.server.shutdown()
+            made.stop()
 
 
 @pytest.mark.timeout(1800)

@@ -31,11 +31,10 @@ def put_notice(warehouse: Installation, issued_on: str, *months: int, of: str = 
 def checked(warehouse: Installation, today: date, source: str = FOOD) -> dict[str, str]:
     """Status of each expected period on a day."""
     with warehouse.connect() as connection:
-        freshness.check(connection, [load_source(source)], today)
-    return {
-        freshness.Period(row["period_type"], row["period_start_on"], row["period_end_on"]).label_en: row["status"]
-        for row in warehouse.rows("select * from quality.expected_period where source = %s order by 3", source)
-    }
+        found = freshness.check(connection, load_source(source), today)
+    kept = warehouse.rows("select status, due_on from quality.expected_period where source = %s order by 2", source)
+    assert [(row["status"], row["due_on"]) for row in kept] == [(each.status, each.due_on) for each in found]
+    return {each.period.label_en: each.status for each in found}
 
 
 def open_alerts(warehouse: Installation) -> list[dict[str, Any]]:

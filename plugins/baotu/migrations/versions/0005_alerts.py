@@ -63,7 +63,7 @@ from ops.expected_period as e;
 
 create or replace view quality.alert as
 select a.alert_id, a.kind, a.severity, a.source, a.delivery_id, a.owner, a.title_zh, a.title_en,
-       a.opened_at, a.acknowledged_at, a.resolved_at, a.action_zh, a.action_en, a.acknowledged_by, a.reopened_count,
+       a.opened_at, a.acknowledged_at, a.resolved_at, a.action_zh, a.action_en, a.acknowledged_by, a.acknowledged_reason, a.reopened_count,
        (select min(r.sent_at) from ops.alert_receipt as r where r.alert_id = a.alert_id) as first_told_at,
        (select max(r.sent_at) from ops.alert_receipt as r where r.alert_id = a.alert_id) as last_told_at
 from ops.alert as a;
