@@ -186,6 +186,8 @@ ROW_RULES = [
 ]
 
 PROFILE = {
+    "active_share": "avg((status_code = 'active')::integer) filter (where status_code is not null)",
+    "in_scope_share": "avg(in_scope::integer)",
     "usable_code_share": "avg((code_class not in ('missing', 'uscc_check_wrong', 'uscc_both_wrong'))::integer)",
 }
 

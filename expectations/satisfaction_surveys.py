@@ -77,6 +77,8 @@ ROW_RULES = [
 ]
 
 PROFILE = {
+    "answered_share": "avg((answer is not null)::integer) filter (where item_code = 'overall')",
+    "mean_score_share": "avg((answer - scale_min) / nullif(scale_max - scale_min, 0)) filter (where item_code = 'overall')",
     "has_scale": "coalesce(bool_and(scale_min is not null and scale_max > scale_min), true)::integer",
 }
 

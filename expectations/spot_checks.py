@@ -299,6 +299,9 @@ def _corrected(counted: str) -> str:
 
 #: Aggregates over one delivery that `delivery_rules` read.
 PROFILE = {
+    # Compared with the deliveries before (baotu.drift), as all that is called a share.
+    "failing_share": "avg((final_result_code = 'fail')::integer) filter (where final_result_code in ('pass', 'fail'))",
+    "in_scope_share": "avg(in_scope::integer)",
     "readable_result_share": "coalesce(avg((final_result_code is not null or unjudged_reason is not null"
     " or record_domain <> 'domestic')::integer) filter (where not is_summary), 1)",
     # Of a file that says `corrects`: how many other deliveries bear that number or name; a

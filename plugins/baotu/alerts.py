@@ -21,6 +21,7 @@ Kind = Literal[
     "refused",
     "rejected",
     "quarantine",
+    "drift",
     "late",
     "target",
     "target_at_risk",
@@ -91,7 +92,7 @@ def refused_delivery(
 
     The reasons' texts stay in the ledger: they quote headers, and the "header" of a file without one is data.
     """
-    name = _file_name(file_uri)
+    name = file_name(file_uri)
     return Alert(
         kind="refused",
         severity="critical",
@@ -120,7 +121,7 @@ def rejected_delivery(
     dag_run_id: str | None = None,
 ) -> Alert:
     """A delivery that failed validation as a whole. `rules`: failed rule → rows (None: not counted)."""
-    name = _file_name(file_uri)
+    name = file_name(file_uri)
     return Alert(
         kind="rejected",
         severity="critical",
@@ -159,7 +160,7 @@ def quarantined_rows(
 
     `rows_quarantined` counts rows, `rules` counts failures: one row may fail several rules.
     """
-    name = _file_name(file_uri)
+    name = file_name(file_uri)
     share = 100 * rows_quarantined / rows_read if rows_read else 0.0
     return Alert(
         kind="quarantine",
@@ -190,7 +191,7 @@ def _evidence(file_name: str, rules: Mapping[str, int | None], *look: str, **num
     return {"file": file_name, "rules": dict(rules), "look": list(look), **numbers}
 
 
-def _file_name(uri: str) -> str:
+def file_name(uri: str) -> str:
     """The last part of a path or URL: where the landing lies on this machine is nobody's business."""
     name = one_line(re.split(r"[/\\]", uri.rstrip("/\\"))[-1], _MAX_FILE_NAME)
     return name or "?"

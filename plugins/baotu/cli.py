@@ -456,7 +456,9 @@ def show_delivery(delivery_id: int) -> None:
     """One delivery: where from, what it said, how it was judged, what people decided."""
     from psycopg.rows import dict_row
 
+    from baotu import drift
     from baotu.landing import archive_path
+    from baotu.sources import load_source
     from baotu.warehouse import connect
 
     with connect() as connection:
@@ -478,6 +480,9 @@ def show_delivery(delivery_id: int) -> None:
         ):
             rows = "" if check["rows_failed"] is None else f" {check['rows_failed']} rows"
             click.echo(f"failed rule        {check['rule']} ({check['severity']}){rows}")
+        for moved in drift.drifts(connection, delivery_id):
+            zh, en = drift.told(load_source(found["source"]), moved)
+            click.echo(f"not as before      {zh}\n                   {en}")
         for act in cursor.execute(
             "select * from ops.decision where delivery_id = %s order by decision_id", (delivery_id,)
         ):

@@ -21,7 +21,7 @@ from psycopg import sql
 from psycopg.rows import dict_row
 from starlette.exceptions import HTTPException as AnyHTTPException
 
-from baotu import approval
+from baotu import approval, drift
 from baotu.publish import current_publication, scorecard_path
 from baotu.report import CITY, Entry, Label, Scorecard, clean, full, label, period_key, rounded, templates
 from baotu.settings import settings
@@ -290,8 +290,11 @@ def delivery(request: Request, delivery_id: _Id) -> HTMLResponse:
             " order by attempt",
             [found["origin_id"]],
         )
+        moved = drift.drifts(connection, delivery_id)
+    source = _sources().get(found["source"])
     return _page(
         request, "delivery", it=found, held=held, checks=checks, decisions=decisions, readings=readings,
+        moved=[Label(*drift.told(source, one)) for one in moved] if source else [],
         archive=f"{settings().archive_url.rstrip('/').rpartition('/')[2]}/{found['file_sha256']}",
         run=_run(found),
     )  # fmt: skip

@@ -17,7 +17,7 @@ import psycopg
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
-from baotu import alerts, dbt, quarantine
+from baotu import alerts, dbt, drift, quarantine
 from baotu.sources import Source
 from baotu.versions import rules_version
 from baotu.warehouse import connect, source_lock, warehouse_url
@@ -124,7 +124,10 @@ def validate_locked(
                 _record_checks(connection, source, run_id, pending, row_outcomes, delivery_outcomes, failing_deliveries)
                 _quarantine(connection, source, row_outcomes, verdicts)
                 for verdict in verdicts:
-                    _decide(connection, source, verdict, dag_run_id)
+                    _decide(connection, verdict, rules_version(source))
+                drift.profile(connection, source, ids)
+                for verdict in verdicts:
+                    _alert(connection, source, verdict, dag_run_id)
                 quarantine.settle(connection, source.id)
             connection.execute(
                 "update ops.validation_run set finished_at = now() where validation_run_id = %s", (run_id,)
@@ -432,8 +435,8 @@ def _quarantine(
             )
 
 
-def _decide(connection: psycopg.Connection, source: Source, verdict: Verdict, dag_run_id: str | None) -> None:
-    """Flip the delivery, and what it replaces, in the caller's transaction; open and resolve alerts beside it."""
+def _decide(connection: psycopg.Connection, verdict: Verdict, version: str) -> None:
+    """Flip the delivery, and what it replaces, in the caller's transaction."""
     connection.execute(
         "update ops.delivery set status = %s, status_reason = %s, rows_quarantined = %s, rows_accepted = %s,"
         " validated_at = now(), rules_version = %s where delivery_id = %s",
@@ -442,7 +445,7 @@ def _decide(connection: psycopg.Connection, source: Source, verdict: Verdict, da
             Jsonb(list(verdict.reasons)) if verdict.reasons else None,
             verdict.rows_quarantined,
             verdict.rows_read - verdict.rows_quarantined,
-            rules_version(source),
+            version,
             verdict.delivery_id,
         ),
     )
@@ -461,26 +464,26 @@ def _decide(connection: psycopg.Connection, source: Source, verdict: Verdict, da
             (old_id,),
         )
         alerts.resolve(connection, old_id)
-    opened = None
+
+
+def _alert(connection: psycopg.Connection, source: Source, verdict: Verdict, dag_run_id: str | None) -> None:
+    """Open the alerts of a decided delivery and resolve its others, in the caller's transaction."""
+    about: dict[str, Any] = {
+        "delivery_id": verdict.delivery_id,
+        "file_uri": verdict.file_uri,
+        "rows_read": verdict.rows_read,
+        "dag_run_id": dag_run_id,
+    }
+    opened = []
     if verdict.status == "rejected":
-        opened = alerts.rejected_delivery(
-            source,
-            delivery_id=verdict.delivery_id,
-            file_uri=verdict.file_uri,
-            rules=verdict.rules,
-            rows_read=verdict.rows_read,
-            dag_run_id=dag_run_id,
-        )
-    elif verdict.status == "accepted" and verdict.rows_quarantined > source.alert_quarantined_share * verdict.rows_read:
-        opened = alerts.quarantined_rows(
-            source,
-            delivery_id=verdict.delivery_id,
-            file_uri=verdict.file_uri,
-            rules=verdict.rules,
-            rows_read=verdict.rows_read,
-            rows_quarantined=verdict.rows_quarantined,
-            dag_run_id=dag_run_id,
-        )
-    if opened is not None:
-        alerts.open_alert(connection, opened)
-    alerts.resolve(connection, verdict.delivery_id, keep=[opened] if opened else [])
+        opened.append(alerts.rejected_delivery(source, **about, rules=verdict.rules))
+    elif verdict.status == "accepted":
+        if verdict.rows_quarantined > source.alert_quarantined_share * verdict.rows_read:
+            opened.append(
+                alerts.quarantined_rows(source, **about, rules=verdict.rules, rows_quarantined=verdict.rows_quarantined)
+            )
+        if moved := drift.drifts(connection, verdict.delivery_id):
+            opened.append(drift.alert(source, moved, **about))
+    for one in opened:
+        alerts.open_alert(connection, one)
+    alerts.resolve(connection, verdict.delivery_id, keep=opened)

@@ -232,6 +232,19 @@ def test_the_whole_way_under_the_scheduler(installation: Installation) -> None:
         time.sleep(1)
     assert installation.query(applied) == [(1,)]
 
+    # Nobody answers in time: readers keep what they see, and the record says so.
+    installation.environment["BAOTU_APPROVAL_HOURS"] = "0.003"
+    assert installation.baotu("up").returncode == 0
+    (installation.landing / "food_spot_checks" / "two_more.csv").write_text(ONE_MORE.replace("999901", "999902"))
+    time.sleep(6)
+    assert installation.baotu("run", "ingest_food_spot_checks").returncode == 0
+    unanswered = "select decided_by from ops.decision where subject = 'publication' order by decision_id desc limit 1"
+    deadline = time.monotonic() + 240
+    while not (who := installation.query(unanswered)[0][0]).startswith("nobody"):
+        assert time.monotonic() < deadline, who
+        time.sleep(1)
+    assert installation.food_2022() == (food["x"], food["n"])
+
     down = installation.baotu("down")
     assert down.returncode == 0, down.stderr
     assert installation.processes() == []

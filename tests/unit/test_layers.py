@@ -36,7 +36,7 @@ MODULES = [
     {"cli", "wiring", "demonstration", "console"},
     {"runs", "approval", "maintenance", "ingest", "deliveries", "replay", "upgrade", "samples", "checklist"},
     {"landing", "gate", "dbt", "publish", "report", "trace", "services", "quarantine", "linking", "links"}
-    | {"alerts", "channels", "digest", "freshness", "targets"},
+    | {"alerts", "channels", "digest", "drift", "freshness", "targets"},
     {
         "exports",
         "naming",
