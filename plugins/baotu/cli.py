@@ -24,7 +24,21 @@ def _say(message: str) -> None:
 def _expected_errors() -> tuple[type[BaseException], ...]:
     import psycopg
 
-    from baotu import alerts, dbt, deliveries, embedded, gate, links, publish, quarantine, services, trace, warehouse
+    from baotu import (
+        alerts,
+        dbt,
+        deliveries,
+        embedded,
+        extracts,
+        gate,
+        links,
+        monthly,
+        publish,
+        quarantine,
+        services,
+        trace,
+        warehouse,
+    )
     from baotu.sources import SourceError
 
     return (
@@ -35,6 +49,8 @@ def _expected_errors() -> tuple[type[BaseException], ...]:
         alerts.NotPossible,
         links.NotPossible,
         quarantine.NotExportable,
+        extracts.NotPossible,
+        monthly.NotPossible,
         publish.BuildFailed,
         gate.BrokenRule,
         dbt.DbtError,
@@ -151,7 +167,13 @@ def init() -> None:
         if not (password := settings().bi_password):
             raise WarehouseError("BAOTU_SUPERUSER_URL is set, so BAOTU_BI_PASSWORD must be: bi_reader gets it")
         _say("… roles and databases")
-        roles.ensure_all(url, warehouse=warehouse_url(), metadata=services.metadata_url(), bi_password=password)
+        roles.ensure_all(
+            url,
+            warehouse=warehouse_url(),
+            metadata=services.metadata_url(),
+            bi_password=password,
+            steward_password=settings().steward_password,
+        )
     _upgrade()
     services.prepare(lambda step: _say(f"… {step}"))
     services.housekeeping(lambda step: _say(f"… {step}"))
@@ -386,6 +408,29 @@ def scorecard(form: str, as_of: Any) -> None:
         return
     card = publish.preview(as_of.date())
     click.echo({"text": card.text, "json": card.json_text, "html": card.html}[form]())
+
+
+@main.command()
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(path_type=Path),
+    metavar="PATH",
+    help="FILE.xlsx: scorecard and marts; FILE.html: the monthly report, which prints well; else a directory for Parquet.",
+)
+@click.option("--mart", "marts", multiple=True, help="Only this mart; may be repeated.")
+@click.option(
+    "--since", type=click.DateTime(["%Y-%m-%d"]), help="Report: compare with the last month's end up to this day."
+)
+@_clear
+def export(out: Path, marts: tuple[str, ...], since: Any) -> None:
+    """Take the current publication away: with labels, units and what must not be added up."""
+    from baotu import extracts
+    from baotu.warehouse import connect
+
+    with connect() as connection:
+        for path in extracts.write(connection, out, marts, since and since.date()):
+            click.echo(path)
 
 
 def _print_scorecard(form: str) -> None:

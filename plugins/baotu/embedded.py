@@ -509,11 +509,19 @@ def start_embedded() -> None:
     warehouse = server.url("baotu", credentials.generate("BAOTU_EMBEDDED_PASSWORD"), "baotu")
     metadata = server.url("airflow", credentials.generate("BAOTU_EMBEDDED_AIRFLOW_PASSWORD"), "airflow")
     bi_password = credentials.generate("BAOTU_BI_PASSWORD")
-    roles.ensure_all(server.superuser_url(), warehouse=warehouse, metadata=metadata, bi_password=bi_password)
+    steward_password = credentials.generate("BAOTU_STEWARD_PASSWORD")
+    roles.ensure_all(
+        server.superuser_url(),
+        warehouse=warehouse,
+        metadata=metadata,
+        bi_password=bi_password,
+        steward_password=steward_password,
+    )
     credentials.put(
         BAOTU_EMBEDDED_URL=warehouse,
         BAOTU_EMBEDDED_AIRFLOW_URL=metadata,
         BAOTU_BI_URL=server.url("bi_reader", bi_password, "baotu"),
+        BAOTU_STEWARD_URL=server.url("bi_steward", steward_password, "baotu"),
     )
 
 

@@ -7,8 +7,13 @@ and the noncharacters U+FFFE and U+FFFF have no spelling there: they become U+FF
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
+
+#: What a cell may hold; times without their zone, which a workbook cannot keep.
+Value = str | int | float | Decimal | bool | date | datetime | None
 
 #: What makes a spreadsheet take a text for a formula, the full-width forms too; and the apostrophe itself, so that
 #: taking one away is exact.
@@ -50,8 +55,8 @@ def _written(text: str) -> str:
 COLOURS = {"wrong": "FFC7CE", "reason": "FFF2CC", "header": "D9E1F2", "context": "EDEDED"}
 
 
-def write_workbook(path: Path, sheets: Mapping[str, Iterable[Sequence[tuple[str | None, str | None]]]]) -> None:
-    """Write sheets of rows of (text, kind); kind is a key of COLOURS or None. Every cell is text.
+def write_workbook(path: Path, sheets: Mapping[str, Iterable[Sequence[tuple[Value, str | None]]]]) -> None:
+    """Write sheets of rows of (value, kind); kind is a key of COLOURS or None. Text stays text, whatever it looks like.
 
     The first row of a sheet is its header. Written row by row; a draft takes the file's name only when it is whole.
     """
@@ -68,11 +73,13 @@ def write_workbook(path: Path, sheets: Mapping[str, Iterable[Sequence[tuple[str 
         sheet.sheet_format.defaultColWidth = 16
         for row in rows:
             cells = []
-            for text, kind in row:
-                cell: Any = WriteOnlyCell(sheet, value=_written(text) if text else None)
-                if text:
-                    cell.data_type = "s"  # else openpyxl makes a formula of what begins with =
-                cell.number_format = "@"
+            for value, kind in row:
+                content: Any = _written(value) if isinstance(value, str) and value else value
+                cell: Any = WriteOnlyCell(sheet, value=content if content != "" else None)
+                if isinstance(value, str) or value is None:
+                    if value:
+                        cell.data_type = "s"  # else openpyxl makes a formula of what begins with =
+                    cell.number_format = "@"
                 if kind is not None:
                     cell.fill = fills[kind]
                 if kind in ("reason", "header"):

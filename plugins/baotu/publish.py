@@ -18,7 +18,7 @@ from psycopg.types.json import Jsonb
 from baotu import alerts, dbt, gate, quarantine, report, targets
 from baotu.landing import SHANGHAI
 from baotu.settings import settings
-from baotu.warehouse import build_lock, connect, grant_reader, has_reader
+from baotu.warehouse import build_lock, connect, grant_reading, has_role
 
 log = logging.getLogger(__name__)
 
@@ -364,12 +364,12 @@ def swap(connection: psycopg.Connection, *, incoming: str, outgoing: str) -> Non
     if connection.execute("select 1 from pg_namespace where nspname = 'marts'").fetchone():
         connection.execute(sql.SQL("alter schema {} rename to {}").format(marts, sql.Identifier(outgoing)))
     connection.execute(sql.SQL("alter schema {} rename to {}").format(sql.Identifier(incoming), marts))
-    grant_reader(connection, "marts")
+    grant_reading(connection, "marts")
 
 
 def close_old_schemas(connection: psycopg.Connection) -> None:
     """Take from readers the way into what is `marts` no more, once no statement is left that may be on that way."""
-    if not has_reader(connection):
+    if not has_role(connection, "bi_reader"):
         return
     # A reader's transaction that only idles had its rights checked long ago: it is not waited for beyond this.
     patience = time.monotonic() + 2
@@ -455,7 +455,7 @@ def write_scorecard(connection: psycopg.Connection) -> Path:
     """Render the page of the current publication."""
     path = scorecard_path()
     path.parent.mkdir(parents=True, exist_ok=True)
-    report.write(path, report.Scorecard.from_warehouse(connection))
+    report.write_page(path, report.Scorecard.from_warehouse(connection).html())
     # Officials open it without an account on this machine.
     os.chmod(path, 0o644)
     return path

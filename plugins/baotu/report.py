@@ -248,6 +248,7 @@ CHANGES = {
     "correction": Label("更正", "corrections"),
     "definition": Label("定义", "definition"),
 }
+UNCHANGED = Label("此后无变化。", "no change since.")
 #: The same of a value that no samples are counted for.
 VALUE_CHANGES = CHANGES | {
     "new_delivery": Label("新送达的数据", "a new delivery"),
@@ -666,8 +667,9 @@ class Entry:
             add("近五季趋势", "Last five quarters", label(TRENDS, told["trend"]))
         return facts
 
-    def since_then(self) -> list[Label]:
-        """What became of the value that stands for the indicator, and of the running year's."""
+    def since_then(self, *, is_changed: bool = False) -> list[Label]:
+        """What became of the value that stands for the indicator, and of the running year's; with `is_changed` only
+        where something did."""
         rows = [
             self.current,
             *(year for year in self.years if year is not self.current and self.show(year)["is_running"]),
@@ -677,6 +679,8 @@ class Entry:
             change = self._since(row)
             if change is not None and (row["value"] is not None or change["now_value"] is not None):
                 period, text = self.show(row)["period"], self._change(row, change)
+                if text is UNCHANGED and is_changed:
+                    continue
                 told.append(Label(f"{period.zh}{text.zh}", f"{period.en}: {text.en}"))
         return told
 
@@ -710,7 +714,7 @@ class Entry:
             zh.append(f"现以「{measure.zh}」（{basis.zh}）为准")
             en.append(f"by another measure: {measure.en} ({basis.en})")
         if not zh:
-            return Label("此后无变化。", "no change since.")
+            return UNCHANGED
         then = self._with_counts(row, *(row[name] for name in ("value", "numerator", "denominator")))
         now = self._with_counts(row, *(change[f"now_{name}"] for name in ("value", "numerator", "denominator")))
         return Label(
@@ -833,10 +837,15 @@ class Scorecard:
 
     def html(self) -> str:
         """The whole page in one file: no network, no scripts, no fonts of its own; also well-formed XML."""
+        return self.render("scorecard.html.j2")
+
+    def render(self, template: str, **more: object) -> str:
+        """`html` by a template that extends it, with what that one shows more."""
         return (
             templates()
-            .get_template("scorecard.html.j2")
+            .get_template(template)
             .render(
+                **more,
                 card=self,
                 publication=self.publication,
                 charts={
@@ -932,15 +941,14 @@ class Scorecard:
         return "[\n" + ",\n".join(f"  {_literal(row)}" for row in self.json()) + "\n]\n"
 
 
-def write(path: Path, scorecard: Scorecard) -> None:
-    """Write the page so that a reader sees the old one or the new one, never a part."""
+def write_page(path: Path, page: str) -> None:
+    """Write a page so that a reader sees the old one or the new one, never a part."""
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-    page = scorecard.html().encode()
     try:
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
         with os.fdopen(descriptor, "wb") as out:
-            out.write(page)
+            out.write(page.encode())
             out.flush()
             os.fsync(out.fileno())
         draft.replace(path)

@@ -27,8 +27,13 @@ def ensure_database(superuser_url: str, name: str, owner: str) -> None:
         connection.execute(sql.SQL("revoke all on database {} from public").format(sql.Identifier(name)))
 
 
-def ensure_all(superuser_url: str, *, warehouse: str, metadata: str, bi_password: str) -> None:
-    """The roles and databases that the two URLs name, and `bi_reader`. Safe to repeat. Raises psycopg.Error."""
+def ensure_all(
+    superuser_url: str, *, warehouse: str, metadata: str, bi_password: str, steward_password: str | None
+) -> None:
+    """The roles and databases that the two URLs name, `bi_reader`, and with a password `bi_steward`.
+
+    Safe to repeat. Raises psycopg.Error.
+    """
     with psycopg.connect(superuser_url, autocommit=True) as connection:
         connection.execute("select pg_advisory_lock(hashtext('baotu.roles'))")
         # Tasks know the warehouse's URL, and its role must not open Airflow's own database; nor the reverse.
@@ -36,11 +41,20 @@ def ensure_all(superuser_url: str, *, warehouse: str, metadata: str, bi_password
             # Each time: passwords and cluster may have been restored from different days.
             ensure_role(superuser_url, unquote(url.username or ""), unquote(url.password or ""))
             ensure_database(superuser_url, url.path.lstrip("/"), unquote(url.username or ""))
-        ensure_role(superuser_url, "bi_reader", bi_password)
-        database = sql.Identifier(urlsplit(warehouse).path.lstrip("/"))
-        connection.execute(sql.SQL("grant connect on database {} to bi_reader").format(database))
         connection.execute("revoke all on database postgres, template1 from public")
-        connection.execute("alter role bi_reader connection limit 40")
-        # A REPEATABLE READ reader that began before a publication sees empty marts after it.
-        connection.execute("alter role bi_reader set default_transaction_isolation = 'read committed'")
-        connection.execute("alter role bi_reader set statement_timeout = '60s'")
+        database = sql.Identifier(urlsplit(warehouse).path.lstrip("/"))
+        for name, password in (("bi_reader", bi_password), ("bi_steward", steward_password)):
+            if not password:
+                continue
+            ensure_role(superuser_url, name, password)
+            role = sql.Identifier(name)
+            connection.execute(sql.SQL("grant connect on database {} to {}").format(database, role))
+            connection.execute(sql.SQL("alter role {} connection limit 40").format(role))
+            # A REPEATABLE READ reader that began before a publication sees empty marts after it.
+            connection.execute(
+                sql.SQL("alter role {} set default_transaction_isolation = 'read committed'").format(role)
+            )
+            connection.execute(sql.SQL("alter role {} set statement_timeout = '60s'").format(role))
+        if steward_password:
+            # What a reader may, and quarantine: granted where schemas are made, by their owner.
+            connection.execute("grant bi_reader to bi_steward")

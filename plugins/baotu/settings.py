@@ -35,9 +35,10 @@ class Settings(BaseSettings):
     #: Airflow's API server where every service runs in a container of its own; unset: they are started here.
     airflow_url: str | None = None
     #: For `baotu init` in a container: who makes the roles and databases on a server that is Baotu's alone, and the
-    #: password that `bi_reader` gets there.
+    #: passwords that `bi_reader` and, if it is wanted, `bi_steward` get there.
     superuser_url: str | None = None
     bi_password: str | None = None
+    steward_password: str | None = None
     #: Everything that Baotu itself writes on this machine: server, credentials, logs, Airflow.
     state_dir: Path = Field(default=PROJECT / ".baotu")
 

@@ -167,18 +167,18 @@ def ensure_raw(connection: psycopg.Connection, source: Source) -> None:
     )
 
 
-def has_reader(connection: psycopg.Connection) -> bool:
-    """Whether the role `bi_reader` exists; a server of one's own may lack it."""
-    return connection.execute("select 1 from pg_roles where rolname = 'bi_reader'").fetchone() is not None
+def has_role(connection: psycopg.Connection, role: str) -> bool:
+    """Whether a role exists; a server of one's own may lack those of BI."""
+    return connection.execute("select 1 from pg_roles where rolname = %s", (role,)).fetchone() is not None
 
 
-def grant_reader(connection: psycopg.Connection, schema: str) -> None:
-    """Let `bi_reader` read a schema, where the role exists."""
-    if not has_reader(connection):
+def grant_reading(connection: psycopg.Connection, schema: str, role: str = "bi_reader") -> None:
+    """Let a role of BI read a schema, where the role exists."""
+    if not has_role(connection, role):
         return
-    name = sql.Identifier(schema)
-    connection.execute(sql.SQL("grant usage on schema {} to bi_reader").format(name))
-    connection.execute(sql.SQL("grant select on all tables in schema {} to bi_reader").format(name))
+    names = sql.Identifier(schema), sql.Identifier(role)
+    connection.execute(sql.SQL("grant usage on schema {} to {}").format(*names))
+    connection.execute(sql.SQL("grant select on all tables in schema {} to {}").format(*names))
 
 
 def run_by() -> str:

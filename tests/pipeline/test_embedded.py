@@ -239,15 +239,16 @@ def test_roles_are_kept_apart(own_state: Path) -> None:
         for other in {"baotu", "airflow", "postgres", "template1"} - {database}:
             with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
                 ask(url.rpartition("/")[0] + f"/{other}", "select 1")
-    assert ask(reader, "show default_transaction_isolation") == "read committed"
-    assert ask(reader, "show statement_timeout") == "1min"
-    assert ask(reader, "select rolconnlimit from pg_roles where rolname = current_user") == 40
-    for database in ("airflow", "postgres"):
-        with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
-            ask(reader.rpartition("/")[0] + f"/{database}", "select 1")
-    for forbidden in ("create schema mine", "create table public.t (n int)", "create temp table t (n int)"):
-        with pytest.raises(psycopg.errors.InsufficientPrivilege):
-            ask(reader, forbidden)
+    steward = credentials["BAOTU_STEWARD_URL"]
+    assert ask(steward, "select pg_has_role('bi_reader', 'usage')")
+    for bi in (reader, steward):
+        assert ask(bi, "show default_transaction_isolation") == "read committed"
+        assert ask(bi, "show statement_timeout") == "1min"
+        assert ask(bi, "select rolconnlimit from pg_roles where rolname = current_user") == 40
+        assert ask(bi, f"{rights} where rolname = current_user") == "fffff"
+        for database in ("airflow", "postgres"):
+            with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
+                ask(bi.rpartition("/")[0] + f"/{database}", "select 1")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root's server runs as another user")

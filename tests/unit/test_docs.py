@@ -8,6 +8,7 @@ from typing import get_args
 
 import click
 import pytest
+import yaml
 
 from baotu.alerts import Kind
 from baotu.cli import main
@@ -186,3 +187,18 @@ def test_statuses_are_those_of_the_ledger() -> None:
         assert allowed is not None
         section = text.split(f"## {heading}\n")[1].split("\n## ")[0]
         assert set(re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)) == set(re.findall(r"'(\w+)'", allowed[1]))
+
+
+def test_each_measure_says_whether_it_may_be_added_up() -> None:
+    """Numbers of marts that are no ids, versions, years or rows of a file."""
+    unsaid = []
+    for path in sorted((ROOT / "dbt_project" / "models" / "marts").glob("_*.yml")):
+        for model in yaml.safe_load(path.read_text(encoding="utf-8")).get("models", []):
+            for column in model.get("columns", []):
+                is_number = column.get("data_type") in ("numeric", "integer", "smallint", "bigint", "double precision")
+                is_measure = is_number and not re.search(r"(_id|_no|_version|year|_number|file_row)$", column["name"])
+                meta = column["config"]["meta"]
+                assert meta["label_zh"] and meta["label_en"], (model["name"], column["name"])
+                if is_measure and not isinstance(meta.get("additive"), bool):
+                    unsaid.append(f"{model['name']}.{column['name']}")
+    assert unsaid == []

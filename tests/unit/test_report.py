@@ -632,7 +632,7 @@ def test_months_stand_in_for_quarters(months: int) -> None:
 
 def test_write_replaces_whole_pages_or_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "public" / "scorecard.html"
-    report.write(path, demo())
+    report.write_page(path, demo().html())
     before = path.read_bytes()
     assert before.startswith(b"<!DOCTYPE html>") and path.stat().st_mode & 0o777 == 0o644
 
@@ -650,5 +650,5 @@ def test_write_replaces_whole_pages_or_nothing(tmp_path: Path, monkeypatch: pyte
         with monkeypatch.context() as patch:
             patch.setattr(owner, name, fault)
             with pytest.raises((RuntimeError, OSError)):
-                report.write(path, one())
+                report.write_page(path, one().html())
     assert path.read_bytes() == before and [found.name for found in path.parent.iterdir()] == [path.name]
