@@ -1,13 +1,10 @@
 """The monthly report (月报): the scorecard, and before it what changed since a month's end, why, and what needs a look."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
 
 import psycopg
 from psycopg import sql
-from psycopg.rows import dict_row
 
 from baotu.report import (
     ATTAINMENTS,
@@ -17,6 +14,7 @@ from baotu.report import (
     Entry,
     Label,
     Scorecard,
+    read,
 )
 
 #: So many alerts are told by their titles; how many more there are it says.
@@ -72,27 +70,22 @@ def _as_of(connection: psycopg.Connection, card: Scorecard, since: date | None) 
     if chosen is None:
         earliest = f"the earliest is {ends[-1][1]}" if ends else "there is none yet"
         raise NotPossible(f"No month's end to compare with{f' up to {since}' if since else ''}: {earliest}")
-    tracking = _rows(connection, "mart_target_tracking", COLUMNS, "where as_of_on = %s and known_at_on = %s", chosen)
-    return Scorecard.from_rows(
+    tracking = read(
+        connection,
+        "marts",
+        "mart_target_tracking",
+        COLUMNS,
         # One row a cell, where today is a month's end as well.
-        [row | {"is_current": True} for row in tracking if not row["is_current"]],
-        _rows(connection, "dim_indicator", INDICATOR_COLUMNS),
+        sql.SQL("where as_of_on = %s and known_at_on = %s and not is_current"),
+        chosen,
+    )
+    return Scorecard.from_rows(
+        [row | {"is_current": True} for row in tracking],
+        read(connection, "marts", "dim_indicator", INDICATOR_COLUMNS),
         {"as_of_on": chosen[0], "known_at_on": chosen[1]},
-        _rows(connection, "dim_measure", ("measure_code", "label_zh", "label_en")),
-        restatements=_rows(connection, "mart_restatement", RESTATEMENT_COLUMNS),
+        read(connection, "marts", "dim_measure", ("measure_code", "label_zh", "label_en")),
+        restatements=read(connection, "marts", "mart_restatement", RESTATEMENT_COLUMNS),
     )
-
-
-def _rows(
-    connection: psycopg.Connection, mart: str, columns: Sequence[str], where: str = "", given: Sequence[Any] = ()
-) -> list[dict[str, Any]]:
-    query = sql.SQL("select {} from {} {}").format(
-        sql.SQL(", ").join(map(sql.Identifier, columns)),
-        sql.Identifier("marts", mart),
-        sql.SQL(where),
-    )
-    with connection.cursor(row_factory=dict_row) as cursor:
-        return cursor.execute(query, given or None).fetchall()
 
 
 def _attained(card: Scorecard) -> Label:

@@ -811,12 +811,12 @@ class Scorecard:
         restatements = None
         for _ in range(5):
             before = _publications(connection, marts_schema)
-            tracking = _read(connection, marts_schema, "mart_target_tracking", COLUMNS, sql.SQL("where is_current"))
-            indicators = _read(connection, marts_schema, "dim_indicator", INDICATOR_COLUMNS)
-            measures = _read(connection, marts_schema, "dim_measure", ("measure_code", "label_zh", "label_en"))
-            progress = _read(connection, marts_schema, "mart_indicator_progress", PROGRESS_COLUMNS)
+            tracking = read(connection, marts_schema, "mart_target_tracking", COLUMNS, sql.SQL("where is_current"))
+            indicators = read(connection, marts_schema, "dim_indicator", INDICATOR_COLUMNS)
+            measures = read(connection, marts_schema, "dim_measure", ("measure_code", "label_zh", "label_en"))
+            progress = read(connection, marts_schema, "mart_indicator_progress", PROGRESS_COLUMNS)
             if is_view:
-                restatements = _read(connection, marts_schema, "mart_restatement", RESTATEMENT_COLUMNS)
+                restatements = read(connection, marts_schema, "mart_restatement", RESTATEMENT_COLUMNS)
             if before == _publications(connection, marts_schema):
                 break
         else:
@@ -972,24 +972,26 @@ def templates() -> Environment:
     return environment
 
 
-def _read(
+def read(
     connection: psycopg.Connection[Any],
     schema: str,
     table: str,
     columns: Sequence[str],
     tail: sql.SQL | None = None,
+    given: Sequence[Any] = (),
 ) -> list[dict[str, Any]]:
+    """These columns of a mart's rows; `tail` are the clauses after it, with `given` for its parameters."""
     query = sql.SQL("select {} from {} {}").format(
         sql.SQL(", ").join(map(sql.Identifier, columns)), sql.Identifier(schema, table), tail or sql.SQL("")
     )
     with connection.cursor(row_factory=dict_row) as cursor:
-        return cursor.execute(query).fetchall()
+        return cursor.execute(query, given or None).fetchall()
 
 
 def _publications(connection: psycopg.Connection[Any], schema: str) -> list[dict[str, Any]]:
     tail = sql.SQL("order by published_at desc nulls last, publication_id desc")
     stored = tuple(name for name in PUBLICATION_COLUMNS if name != "held_since")
-    found = _read(connection, schema, "mart_publication", stored, tail)
+    found = read(connection, schema, "mart_publication", stored, tail)
     for row in found:
         # Live, and not in the mart: what is held came after the marts that readers see.
         held = connection.execute(
