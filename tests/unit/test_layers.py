@@ -35,7 +35,7 @@ LEDGER = {
 MODULES = [
     {"cli", "wiring", "demonstration", "console"},
     {"runs", "approval", "maintenance", "ingest", "deliveries", "replay", "upgrade", "samples", "checklist"},
-    {"landing", "gate", "dbt", "publish", "report", "trace", "services", "quarantine", "linking", "links"}
+    {"landing", "gate", "dbt", "publish", "report", "trace", "services", "superset", "quarantine", "linking", "links"}
     | {"alerts", "channels", "digest", "drift", "freshness", "targets"},
     {
         "exports",
