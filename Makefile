@@ -2,6 +2,7 @@
 SHELL := /bin/sh
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
+VENV_BI := .venv-bi
 BAOTU := $(VENV)/bin/baotu
 UV := $(VENV)/bin/uv
 UV_VERSION := $(shell sed -n 's/^uv==//p' requirements.lock)
@@ -10,10 +11,10 @@ export SCARF_NO_ANALYTICS := 1
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export GX_ANALYTICS_ENABLED := false
 
-.PHONY: help venv demo up down status test faults containers browser fuzz bench lint docs env clean lock
+.PHONY: help venv demo up down status test faults containers browser bi bi-down bi-test fuzz bench lint docs env clean lock
 
 help: ## What can be made
-	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' $(MAKEFILE_LIST)
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST)
 
 # The stamp holds the lock's digest: a changed lock is installed, an unchanged one costs nothing, also offline.
 venv: $(VENV)/.locked
@@ -25,6 +26,12 @@ $(VENV)/.locked: requirements.lock pyproject.toml
 	@test -x $(UV) || $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 	@VIRTUAL_ENV=$(CURDIR)/$(VENV) $(UV) pip sync --quiet requirements.lock
 	@VIRTUAL_ENV=$(CURDIR)/$(VENV) $(UV) pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV_BI)/.locked: requirements-bi.lock | venv
+	@echo "… environment: $(VENV_BI) from requirements-bi.lock"
+	@test -x $(VENV_BI)/bin/python || $(PYTHON) -m venv $(VENV_BI)
+	@VIRTUAL_ENV=$(CURDIR)/$(VENV_BI) $(UV) pip sync --quiet requirements-bi.lock
 	@touch $@
 
 demo: venv ## Everything once, with sample deliveries: ingest, validate, build, publish, scorecard
@@ -39,6 +46,12 @@ down: venv ## Stop everything; data is kept
 status: venv ## What runs, what is published, what waits
 	@$(BAOTU) status
 
+bi: venv $(VENV_BI)/.locked ## Superset with the project's dashboards, in an environment of its own; the warehouse must be up
+	@$(BAOTU) bi up
+
+bi-down: venv ## Stop Superset
+	@$(BAOTU) bi down
+
 # Two processes, each with a PostgreSQL of its own; a file stays in one, for what its tests share.
 test: venv ## Unit, DAG, dbt and pipeline tests, the whole way under the scheduler among them
 	@$(VENV)/bin/python -m pytest --numprocesses 2 --dist loadfile tests/pipeline tests/dbt tests/dags tests/unit
@@ -52,6 +65,9 @@ containers: venv ## docker-compose.yml and Dockerfile: their services as plain p
 
 browser: venv ## The page in Airflow, clicked through in headless Chromium (Debian: chromium chromium-driver fonts-noto-cjk)
 	@$(VENV)/bin/python -m pytest -rP tests/browser
+
+bi-test: venv $(VENV_BI)/.locked ## The dashboards in Superset, each chart and its numbers, in headless Chromium
+	@$(VENV)/bin/python -m pytest -rP tests/bi
 
 fuzz: venv ## Damaged files against the reader, odd texts against the parsers: SECONDS=1800
 	@$(VENV)/bin/python -m tests.fuzz.fuzz --seconds $(or $(SECONDS),60)
@@ -75,12 +91,14 @@ env: ## .env with fresh passwords for docker compose; an existing one is left al
 		[A-Z]*_PASSWORD=) echo "$$line$$(od -An -N20 -tx1 /dev/urandom | tr -d ' \n')" ;; \
 		*) printf '%s\n' "$$line" ;; esac; done < .env.example > .env
 
-clean: ## Remove caches and the environment; never data
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis dbt_project/target dbt_project/logs
+clean: ## Remove caches and the environments; never data
+	rm -rf $(VENV) $(VENV_BI) .pytest_cache .mypy_cache .ruff_cache .hypothesis dbt_project/target dbt_project/logs
 	find . -name __pycache__ -type d -not -path './.baotu/*' -prune -exec rm -rf {} +
 
-lock: ## Resolve the lock anew (needs the package index)
+lock: ## Resolve the locks anew (needs the package index)
 	@printf 'dbt-core-experimental-parser\n' > .lock-excludes
 	$(UV) pip compile --quiet pyproject.toml --extra dev --python-version 3.11 --excludes .lock-excludes \
 		--no-header --no-annotate --no-emit-index-url --upgrade --output-file requirements.lock
 	@rm .lock-excludes
+	$(UV) pip compile --quiet requirements-bi.in --python-version 3.11 --exclude-newer 2026-05-20 \
+		--no-header --no-annotate --no-emit-index-url --upgrade --output-file requirements-bi.lock

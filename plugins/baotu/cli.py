@@ -36,6 +36,7 @@ def _expected_errors() -> tuple[type[BaseException], ...]:
         publish,
         quarantine,
         services,
+        superset,
         trace,
         warehouse,
     )
@@ -44,6 +45,7 @@ def _expected_errors() -> tuple[type[BaseException], ...]:
     return (
         warehouse.WarehouseError,
         services.ServiceError,
+        superset.SupersetError,
         embedded.ServerError,
         deliveries.NotPossible,
         alerts.NotPossible,
@@ -144,15 +146,53 @@ def _admin_password() -> str:
 @main.command()
 @_clear
 def down() -> None:
-    """Stop Airflow and the embedded PostgreSQL; no process stays. Data is kept."""
-    from baotu import embedded, services
+    """Stop Superset, Airflow and the embedded PostgreSQL; no process stays. Data is kept."""
+    from baotu import embedded, services, superset
     from baotu.settings import settings
 
     _only_where_services_start()
+    superset.stop(lambda step: _say(f"… {step}"))
     services.stop(lambda step: _say(f"… {step}"))
     if settings().warehouse_url is None:
         embedded.stop_embedded()
     _say("stopped")
+
+
+@main.group()
+def bi() -> None:
+    """Superset with the dashboards of dashboards/, where `make bi` has installed it."""
+
+
+@bi.command(name="up")
+@_clear
+def bi_up() -> None:
+    """Import the dashboards and start Superset, anew if it runs. The warehouse must be up."""
+    from baotu import superset
+    from baotu.settings import Credentials
+
+    url = superset.start(lambda step: _say(f"… {step}"))
+    password = Credentials().get(superset.PASSWORD_NAME)
+    _say(f"Superset   {url}  (user {superset.USER}, password {password})")
+
+
+@bi.command(name="down")
+@_clear
+def bi_down() -> None:
+    """Stop Superset; no process stays. What it keeps is kept."""
+    from baotu import superset
+
+    superset.stop(lambda step: _say(f"… {step}"))
+    _say("stopped")
+
+
+@bi.command(name="export")
+@click.argument("directory", type=click.Path(file_okay=False, path_type=Path), default="dashboards")
+@_clear
+def bi_export(directory: Path) -> None:
+    """Write what Superset's dashboards are now as a bundle, by default over the one that `baotu bi up` imports."""
+    from baotu import superset
+
+    superset.export(directory)
 
 
 @main.command()

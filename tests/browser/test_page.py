@@ -5,16 +5,12 @@ Pictures of what it saw are left in pytest's temporary directory, whose path eac
 """
 
 import re
-import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import new_directory
-from selenium.webdriver import Chrome, ChromeOptions
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.expected_conditions import (
@@ -25,6 +21,7 @@ from selenium.webdriver.support.expected_conditions import (
 )
 from selenium.webdriver.support.ui import WebDriverWait
 
+from tests.chromium import chromium
 from tests.pipeline.test_demo import Installation
 
 FOOD = "food_spot_checks"
@@ -43,12 +40,7 @@ class Browser:
 
     def __init__(self, url: str, password: str, pictures: Path) -> None:
         self.url, self.pictures = url, pictures
-        options = ChromeOptions()
-        options.binary_location = str(shutil.which("chromium"))
-        for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--window-size=1280,1000"):
-            options.add_argument(argument)
-        options.add_argument(f"--user-data-dir={new_directory('chromium')}")
-        self.driver = Chrome(options=options, service=Service(str(shutil.which("chromedriver"))))
+        self.driver = chromium(1280, 1000)
         self.driver.get(url)
         self.wait(presence_of_element_located((By.NAME, "username"))).send_keys("admin")
         self.driver.find_element(By.NAME, "password").send_keys(password)
@@ -88,8 +80,6 @@ class Browser:
 @pytest.fixture
 def installation() -> Iterator[Installation]:
     """A state directory and a landing area; at the end nothing of it runs any more."""
-    if not shutil.which("chromium") or not shutil.which("chromedriver"):
-        pytest.fail("No browser: apt-get install chromium chromium-driver fonts-noto-cjk", pytrace=False)
     made = Installation()
     try:
         yield made

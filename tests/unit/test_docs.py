@@ -53,7 +53,7 @@ def _mentions(page: Path) -> list[list[str]]:
 
 
 def _targets() -> set[str]:
-    return set(re.findall(r"^([a-z]+):", _text(ROOT / "Makefile"), re.MULTILINE))
+    return set(re.findall(r"^([a-z-]+):", _text(ROOT / "Makefile"), re.MULTILINE))
 
 
 def _problem(words: list[str]) -> str | None:

@@ -43,6 +43,7 @@ MODULES = [
         "report",
         "trace",
         "services",
+        "superset",
         "quarantine",
         "linking",
         "links",
