@@ -207,7 +207,7 @@ def write(taken: list[dict[str, float]], marks: dict[str, dict[str, float]], rou
         f"# {len(taken)} deliveries, each from its file to its own publication, under the scheduler",
         "",
         f"`bench/soak.py --rounds {rounds} --after {len(later)}`: {2 * len(taken)} runs of the two DAGs on {os.cpu_count()} cores;"
-        f" median {median:.1f} s from file to publication (bar: 40 s).",
+        f" median {median:.1f} s from file to publication (bar: 40 s), whatever else the machine did.",
         "",
         *("| " + " | ".join(line) + " |" for line in [head, ["---"] * len(head), *lines]),
         "",

@@ -1,4 +1,4 @@
-"""What each delivery looked like beside those before it: volume, filled columns, shares."""
+"""What each delivery looked like beside those before it: volume, filled columns, shares. One publication's values found."""
 
 from alembic import op
 
@@ -32,6 +32,9 @@ comment on column ops.delivery_profile.measure is 'row_count, filled_share (of a
 comment on column ops.delivery_profile.column_name is 'The canonical column of a filled_share, else empty';
 comment on column ops.delivery_profile.history_count is 'Accepted deliveries before it that have the measure; too few, and nothing is compared';
 comment on column ops.delivery_profile.tolerance is 'How far from the median is no drift: shares by difference, row_count by factor';
+
+-- The audit compares with the newest publication: without this, with all that were ever published.
+create index on ops.published_value (publication_id);
 
 create view quality.delivery_profile as
 select p.delivery_id, d.source, p.measure, nullif(p.column_name, '') as column_name, p.value, p.history_count, p.history_median, p.tolerance,
