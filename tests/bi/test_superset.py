@@ -72,13 +72,15 @@ class Browser:
         self.wait(lambda driver: "/login" not in driver.current_url)
         #: Who answered to what any page asked for.
         self.hosts: set[str] = set()
+        #: Charts' data on its way, by request.
+        self.coming: dict[str, dict[str, Any]] = {}
 
     def wait(self, condition: Any, seconds: float = 60) -> Any:
         return WebDriverWait(self.driver, seconds).until(condition)
 
     def open(self, slug: str) -> dict[str, list[Rows]]:
         """A dashboard: title of each chart -> the rows of its queries, all of which were answered with 200."""
-        self._answers()
+        list(self._answers())  # of the page before
         self.driver.get(f"{self.url}/superset/dashboard/{slug}/")
         wanted = {
             part["meta"]["chartId"]: part["meta"]["sliceName"]
@@ -100,20 +102,20 @@ class Browser:
         """Charts' data that came since the last look."""
         for entry in self.driver.get_log("performance"):
             message = json.loads(entry["message"])["message"]
-            if message["method"] != "Network.responseReceived":
-                continue
-            response = message["params"]["response"]
-            if response["url"].startswith("http"):
-                self.hosts.add(urlsplit(response["url"]).netloc)
-            if urlsplit(response["url"]).path != "/api/v1/chart/data":
-                continue
-            asked = parse_qs(urlsplit(response["url"]).query).get("form_data", ["{}"])[0]
-            with suppress(WebDriverException):  # not whole yet, or of the page before
-                body = self.driver.execute_cdp_cmd(
-                    "Network.getResponseBody", {"requestId": message["params"]["requestId"]}
-                )["body"]
-                assert response["status"] == 200, body
-                if "slice_id" in (form := json.loads(asked)):  # else the values of a filter
+            told, request = message["params"], message["params"].get("requestId")
+            if message["method"] == "Network.responseReceived":
+                where = urlsplit(told["response"]["url"])
+                if where.scheme.startswith("http"):
+                    self.hosts.add(where.netloc)
+                if where.path == "/api/v1/chart/data":
+                    self.coming[request] = told["response"]
+            elif message["method"] == "Network.loadingFinished" and (response := self.coming.pop(request, None)):
+                form = json.loads(parse_qs(urlsplit(response["url"]).query).get("form_data", ["{}"])[0])
+                if "slice_id" not in form:  # the values of a filter
+                    continue
+                with suppress(WebDriverException):  # of the page before
+                    body = self.driver.execute_cdp_cmd("Network.getResponseBody", {"requestId": request})["body"]
+                    assert response["status"] == 200, body
                     yield form["slice_id"], json.loads(body)
 
 
@@ -231,6 +233,12 @@ def test_numbers_are_those_of_the_marts(installation: Installation, browser: Bro
 def number(value: Any) -> Decimal | None:
     """A figure as both tell it: JSON's numbers are doubles."""
     return None if value is None else round(Decimal(str(value)), 9)
+
+
+def test_it_speaks_english_too(browser: Browser) -> None:
+    for language, word in (("en", "Dashboards"), ("zh", "看板")):
+        browser.driver.get(f"{browser.url}/lang/{language}")
+        browser.wait(lambda driver, word=word: word in driver.find_element(By.TAG_NAME, "body").text)
 
 
 def test_nobody_else_answers(browser: Browser) -> None:
