@@ -34,6 +34,8 @@ MEASURES = {
     "named_share": ("有名称的占比", "share with a name"),
     "dated_share": ("日期可读占比", "share of readable dates"),
 }
+#: So many deliveries at once are a backfill.
+_MANY = 100
 #: An alert names so many measures; how many there are it says.
 _MAX_NAMED = 4
 
@@ -106,8 +108,10 @@ def profile(connection: psycopg.Connection, source: Source, ids: Sequence[int]) 
 def compare(connection: psycopg.Connection, ids: Sequence[int]) -> None:
     """Say of each measure of these deliveries how it stands to its history: issued before it, accepted, of its series."""
     # Without statistics of what has just been written, and without the histories being found first, the planner joins
-    # every measure with every other: a thousand deliveries then took minutes.
-    connection.execute("analyze ops.delivery_profile")
+    # every measure with every other: a thousand deliveries then took minutes. A few need none, and other sources' runs
+    # would wait for each other here.
+    if len(ids) > _MANY:
+        connection.execute("analyze ops.delivery_profile")
     connection.execute(
         """
         with before as materialized (
