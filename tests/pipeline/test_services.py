@@ -202,6 +202,31 @@ def test_airflow_lives_and_dies_as_we_say(own_state: Path) -> None:
         assert finished(client, "tiny", client.trigger("tiny")) == "success"
     assert (addresses.logs / "scheduler.log.1").exists()
 
+    # Once a day, beside the running system, old runs and logs go, and their space is there for what follows.
+    def counted() -> tuple[int, int, int]:
+        with psycopg.connect(Credentials().all()["BAOTU_EMBEDDED_AIRFLOW_URL"]) as connection:
+            found = connection.execute(
+                "select (select count(*) from dag_run where dag_id = 'tiny'), (select count(*) from task_instance),"
+                " (select count(*) from pg_stat_user_tables where relname = 'task_instance' and last_vacuum is not null)"
+            ).fetchone()
+            assert found is not None
+            return found
+
+    with services.airflow_api() as client:  # what runs is not old
+        deadline = time.monotonic() + 60
+        while [run["state"] for run in client.dag_runs("woken", began)] != ["success"] * 3:
+            assert time.monotonic() < deadline
+            time.sleep(0.3)
+    runs, tasks, _ = counted()
+    services.housekeeping(said.append, keep_days=0)  # of a new installation only the day is noted
+    assert counted()[0] == runs == 2 and counted()[2] == 0
+    services._save(cleaned_at="2000-01-01T00:00:00+00:00")
+    for _ in range(2):
+        services.housekeeping(said.append, keep_days=0)
+    assert said.count("cleaning Airflow's database and logs") == 1
+    assert counted()[0] < runs and counted()[1] < tasks and counted()[2] == 1
+    assert not list((home / "logs").glob("dag_id=tiny/**/*.log"))
+
     # In between, without a scheduler: its orphans hang on nothing but their session.
     os.kill(recorded(home)["scheduler"], signal.SIGKILL)
     services.stop(said.append)
