@@ -11,7 +11,7 @@ export SCARF_NO_ANALYTICS := 1
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export GX_ANALYTICS_ENABLED := false
 
-.PHONY: help venv demo up down status test faults containers browser bi bi-down bi-test fuzz bench lint docs env clean lock
+.PHONY: help venv demo up down status test faults containers browser bi bi-down bi-test fuzz bench soak lint docs env clean lock
 
 help: ## What can be made
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST)
@@ -75,6 +75,9 @@ fuzz: venv ## Damaged files against the reader, odd texts against the parsers: S
 bench: venv ## Ratios against named baselines, in one run on this machine; how well names are linked
 	@$(VENV)/bin/python bench/load.py
 	@$(VENV)/bin/python bench/linking.py
+
+soak: venv ## 130 deliveries, each to its own publication: what grows, into bench/results; an hour
+	@$(VENV)/bin/python bench/soak.py --rounds 110 --after 20
 
 lint: venv ## ruff, mypy, sqlfluff
 	@$(VENV)/bin/ruff check .

@@ -1,7 +1,8 @@
 """Suites as Python: one module a source, each rule written once.
 
 A module offers `ROW_RULES` (expectations on the slice, one row of it per source row and item), `PROFILE` (column name
-→ SQL aggregate over the slice's rows of one delivery) and `DELIVERY_RULES` (expectations on the profile). Severity:
+→ SQL aggregate over the slice's rows of one delivery; what is called `…_share` is also compared with the deliveries
+before, see baotu.drift) and `DELIVERY_RULES` (expectations on the profile). Severity:
 critical rejects the delivery, warning quarantines the row, info is only recorded. Rule codes are stable: alerts,
 history and people refer to them.
 """

@@ -39,12 +39,11 @@ _MANY = 100
 #: An alert names so many measures; how many there are it says.
 _MAX_NAMED = 4
 
-
 #: So many deliveries before it a delivery is compared with at most, and at least.
 HISTORY, ENOUGH = 24, 8
 #: So many before it that were so, and it is no news.
 HABIT = 2
-#: Standard deviations that are chance: with some twenty measures a delivery, one in some thousand deliveries.
+#: Standard deviations that are chance: a delivery has some twenty measures, and volumes are no normal ones.
 SIGMAS = 5
 #: What nobody would look into, however constant the history: shares that move by less, volumes within the factor.
 MIN_SHARE, MIN_FACTOR = 0.1, 2

@@ -123,8 +123,9 @@ def validate_locked(
             if dry_run_of is None:
                 _record_checks(connection, source, run_id, pending, row_outcomes, delivery_outcomes, failing_deliveries)
                 _quarantine(connection, source, row_outcomes, verdicts)
+                version = rules_version(source)
                 for verdict in verdicts:
-                    _decide(connection, verdict, rules_version(source))
+                    _decide(connection, verdict, version)
                 drift.profile(connection, source, ids)
                 for verdict in verdicts:
                     _alert(connection, source, verdict, dag_run_id)
