@@ -36,3 +36,13 @@
         else to_char({{ start }}, 'YYYY"年"FMMM"月"')
     end
 {%- endmacro %}
+
+{#- Whether a value may still change: final once its period is over, the lag of the definition has passed, and no failure
+    can be contested or result is awaited. -#}
+{% macro data_status(value, is_closed, known_at, period_end, lag_days, open_count) -%}
+    case
+        when {{ value }} is null then 'no_data'
+        when {{ is_closed }} and {{ known_at }} >= {{ period_end }} + {{ lag_days }} and {{ open_count }} = 0 then 'final'
+        else 'provisional'
+    end
+{%- endmacro %}

@@ -1036,10 +1036,13 @@ def try_channels() -> None:
 @_clear
 def docs() -> None:
     """dbt's documentation of the published marts, as one page."""
-    from baotu import dbt
+    import json
+
+    from baotu import dbt, glossary
     from baotu.settings import settings
 
-    dbt.run("docs", ["docs", "generate", "--static", "--target", "published"])
+    said = json.dumps({"glossary": glossary.markdown()}, ensure_ascii=False)
+    dbt.run("docs", ["docs", "generate", "--static", "--target", "published", "--vars", said])
     page = settings().state_dir / "docs" / "index.html"
     page.parent.mkdir(parents=True, exist_ok=True)
     (dbt.target_path("docs") / "static_index.html").replace(page)

@@ -25,6 +25,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from psycopg import sql
 from psycopg.rows import dict_row
 
+from baotu import glossary
+
 Row = Mapping[str, Any]
 
 #: `mart_target_tracking`, in the order of its contract; `Scorecard.json` has exactly these.
@@ -969,6 +971,7 @@ def templates() -> Environment:
     )
     environment.filters["moment"] = _moment
     environment.globals |= {"LIGHTS": LIGHTS, "VERDICTS": VERDICTS, "NOTHING": NOTHING, "Label": Label}
+    environment.globals["glossary"] = glossary.topics
     return environment
 
 

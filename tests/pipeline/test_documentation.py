@@ -8,6 +8,7 @@ from click.testing import CliRunner
 
 from baotu import dbt
 from baotu.cli import main
+from baotu.glossary import topics
 from tests.pipeline.conftest import City
 
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
@@ -29,6 +30,7 @@ def test_page_stands_alone_and_knows_the_marts(in_city: City) -> None:
     models: dict[str, dict[str, Any]] = {
         node["name"]: node for node in manifest["nodes"].values() if node["resource_type"] == "model"
     }
+    assert all(term.definition_zh in models["mart_glossary"]["description"] for *_, terms in topics() for term in terms)
     described = {name: node["description"] for name, node in models.items()}
     assert {name for name, text in described.items() if not text and not name.startswith("int_")} == set()
     # What readers see, under the names by which they see it, with the columns that the warehouse has.

@@ -53,6 +53,7 @@ MODULES = [
     | {"alerts", "channels", "digest", "drift", "freshness", "targets"},
     {
         "exports",
+        "glossary",
         "naming",
         "versions",
         "readers",

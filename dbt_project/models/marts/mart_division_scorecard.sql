@@ -19,6 +19,7 @@ with cell as (
         definition.target_operator,
         definition.alpha,
         definition.min_n,
+        definition.finality_lag_days,
         definition.headline_measure,
         100 * counted.passed_count / counted.judged_count as value,
         coalesce(counted.unit_code <> '370100', false) as is_compared,
@@ -231,9 +232,21 @@ select
     placed.rank_low::integer as rank_low,
     placed.rank_high::integer as rank_high,
     flagged.unit_count::integer as unit_count,
+    {{ data_status(
+        'cell.value', 'cell.period_end_on <= ' ~ as_of(), known_at(), 'cell.period_end_on', 'cell.finality_lag_days',
+        'coalesce(city.contestable_count + city.pending_count, 0)'
+    ) }}::text as data_status,
     {{ publication_id() }} as publication_id
 from cell
 inner join interval_share using (passed_count, judged_count, alpha)
 left join flagged using ({{ group }}, unit_code)
 left join placed using ({{ group }}, unit_code)
 left join {{ ref('dim_division') }} as division on coalesce(cell.unit_code, '370100') = division.division_code
+-- While results of the city are open, any division may be where they are.
+left join {{ ref('mart_pass_rate') }} as city
+    on
+        city.breakdown = 'city'
+        and city.value_basis = 'computed'
+        and cell.measure_code = city.measure_code
+        and cell.period_type = city.period_type
+        and cell.period_start_on = city.period_start_on

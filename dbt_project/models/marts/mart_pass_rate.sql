@@ -85,6 +85,10 @@ select
     shown.contestable_count::bigint as contestable_count,
     shown.pending_count::bigint as pending_count,
     shown.quarantined_count::bigint as quarantined_count,
+    {{ data_status(
+        'shown.pass_rate_pct', 'point.is_closed', 'point.known_at_on', 'point.period_end_on', 'definition.finality_lag_days',
+        'shown.contestable_count + shown.pending_count'
+    ) }}::text as data_status,
     {{ publication_id() }} as publication_id
 from shown
 inner join {{ ref('dim_indicator') }} as definition

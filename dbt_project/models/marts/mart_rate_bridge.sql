@@ -160,6 +160,8 @@ select
     end::boolean as is_attained,
     step.compared_step_no::integer as compared_step_no,
     (counted.rate_pct - compared.rate_pct)::numeric as difference_pp,
+    -- Of the measure that the step is made of: what is taken off a total leaves its open results where they were.
+    case when counted.rate_pct is null then 'no_data' else whole.data_status end::text as data_status,
     {{ publication_id() }} as publication_id
 from counted
 inner join {{ ref('rate_bridge_step') }} as step on counted.step_no = step.step_no
@@ -173,3 +175,11 @@ left join counted as compared
         and counted.value_basis = compared.value_basis
         and counted.period_type = compared.period_type
         and counted.period_start_on = compared.period_start_on
+left join {{ ref('mart_pass_rate') }} as whole
+    on
+        whole.breakdown = 'city'
+        and counted.value_basis = whole.value_basis
+        and case counted.value_basis when 'computed' then step.computed_measure else step.reported_measure end
+        = whole.measure_code
+        and counted.period_type = whole.period_type
+        and counted.period_start_on = whole.period_start_on

@@ -7,7 +7,8 @@
 with definition as (
     select
         alpha,
-        min_n
+        min_n,
+        finality_lag_days
     from {{ ref('dim_indicator') }} as definition
     where indicator_id = 'I07' and {{ definition_in_force('definition', known_at()) }}
 ),
@@ -109,6 +110,9 @@ select
             then least(scored.mean_score::float8 + quantile.q * scored.standard_error::float8, 100)
     end::numeric as interval_high,
     scored.estimator::text as estimator,
+    {{ data_status(
+        'scored.mean_score', 'point.is_closed', 'point.known_at_on', 'point.period_end_on', 'definition.finality_lag_days', '0'
+    ) }}::text as data_status,
     {{ publication_id() }} as publication_id
 from scored
 cross join definition

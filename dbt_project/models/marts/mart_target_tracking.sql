@@ -188,16 +188,12 @@ defined as (
     select
         ranked.*,
         case
-            when value is null then 'no_data'
             -- A rank is final with its publication.
-            when target_kind = 'rank' then 'final'
-            when {{ is_of_a_date('target_kind') }} and value_on < period_end_on then 'provisional'
-            when
-                is_closed
-                and known_at_on >= period_end_on + finality_lag_days
-                and contestable_count + pending_count = 0
-                then 'final'
-            else 'provisional'
+            when value is not null and target_kind = 'rank' then 'final'
+            when value is not null and {{ is_of_a_date('target_kind') }} and value_on < period_end_on then 'provisional'
+            else {{ data_status(
+                'value', 'is_closed', 'known_at_on', 'period_end_on', 'finality_lag_days', 'contestable_count + pending_count'
+            ) }}
         end as data_status,
         case
             -- Counts are compared, not the divided value: division rounds.
