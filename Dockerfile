@@ -1,5 +1,5 @@
-# Every service of docker-compose.yml, on the same lock as a laptop; the command says which one.
-FROM python:3.11-slim-bookworm
+# Every service of docker-compose.yml but Superset, on the same lock as a laptop; the command says which one.
+FROM python:3.11-slim-bookworm AS baotu
 
 ENV PATH=/opt/baotu/.venv/bin:$PATH \
     PYTHONUTF8=1 \
@@ -39,3 +39,13 @@ RUN chmod -R u=rwX,go=rX dags dbt_project expectations plugins pyproject.toml RE
 
 USER baotu
 CMD ["baotu", "--help"]
+
+# Profile `bi`: Superset, in an environment of its own beside the other.
+FROM baotu AS bi
+USER root
+ARG PIP_INDEX_URL
+RUN python -m venv .venv-bi \
+    && .venv-bi/bin/python -m pip install --no-cache-dir --disable-pip-version-check \
+        --no-deps --only-binary :all: --requirement requirements-bi.lock
+USER baotu
+CMD ["baotu", "bi", "serve"]

@@ -185,6 +185,19 @@ def bi_down() -> None:
     _say("stopped")
 
 
+@bi.command(name="serve")
+@click.option("--check", is_flag=True, help="Only tell whether the one in this container is healthy.")
+@_clear
+def bi_serve(check: bool) -> None:
+    """In a container: become Superset, as soon as something is published."""
+    from baotu import superset
+
+    if check:
+        superset.check()
+    else:
+        superset.serve(lambda step: _say(f"… {step}"))
+
+
 @bi.command(name="export")
 @click.argument("directory", type=click.Path(file_okay=False, path_type=Path), default="dashboards")
 @_clear

@@ -39,6 +39,11 @@ class Settings(BaseSettings):
     superuser_url: str | None = None
     bi_password: str | None = None
     steward_password: str | None = None
+    #: For Superset in a container: as whom it reads, the password of its `admin`, and where it listens. Elsewhere the
+    #: first two are credentials, and the port is a free one.
+    bi_url: str | None = None
+    superset_password: str | None = None
+    superset_address: str = "127.0.0.1:8088"
     #: Everything that Baotu itself writes on this machine: server, credentials, logs, Airflow.
     state_dir: Path = Field(default=PROJECT / ".baotu")
 

@@ -7,13 +7,15 @@ import io
 import json
 import os
 import re
+import signal
 import subprocess
+import sys
 import time
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, NoReturn
 
 import httpx
 import psutil
@@ -60,25 +62,68 @@ def log_path(name: str = "superset") -> Path:
 # Start and stop
 
 
-def start(progress: Progress, *, timeout: float = 120) -> str:
+def start(progress: Progress) -> str:
     """Start Superset (anew, if it runs), import the bundle, and return its address. Raises SupersetError."""
     environment = _environment()
+    if not _is_published(environment["BAOTU_BI_URL"]):
+        raise SupersetError("nothing is published yet: `baotu build` or `make demo` first")
     stop(progress)
+    port = free_port(list(range(PREFERRED_PORT, PREFERRED_PORT + 20)))
+    _make_home()
+    with log_path().open("wb") as out:
+        return _launch(progress, environment, f"127.0.0.1:{port}", out)
+
+
+def serve(progress: Progress, *, patience: float = 10) -> NoReturn:
+    """In a container: Superset in the foreground, as soon as something is published. Raises SupersetError."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    environment = _environment()
+    while not _is_published(environment["BAOTU_BI_URL"]):
+        progress("waiting for the first publication")
+        time.sleep(patience)
+    try:
+        _make_home()
+        _launch(progress, environment, settings().superset_address, None)
+        while list(_processes()):
+            time.sleep(1)
+        raise SupersetError("Superset has ended")
+    finally:
+        stop(progress)
+
+
+def check() -> None:
+    """Raises SupersetError unless the server of this container answers."""
+    if not _is_healthy(_url(settings().superset_address)):
+        raise SupersetError("Superset does not answer")
+
+
+def _url(address: str) -> str:
+    return f"http://127.0.0.1:{address.rpartition(':')[2]}"
+
+
+def _make_home() -> None:
     home().mkdir(parents=True, exist_ok=True)
     home().chmod(0o700)
+
+
+def _launch(
+    progress: Progress, environment: dict[str, str], address: str, out: BinaryIO | None, *, timeout: float = 120
+) -> str:
+    """Start the server at `address`, what it says going to `out` (None: where ours goes), and import the bundle.
+
+    Returns its URL on this machine.
+    """
     progress("Superset: its database and its user")
     _prepare(environment)
-    port = free_port(list(range(PREFERRED_PORT, PREFERRED_PORT + 20)))
-    url = f"http://127.0.0.1:{port}"
+    url = _url(address)
     progress("starting Superset")
-    with log_path().open("wb") as out:
-        # One process, so that SQLite has one writer. Charts wait for PostgreSQL, not for Python: threads do.
-        server = subprocess.Popen(
-            [PROGRAMS / "gunicorn", "--bind", f"127.0.0.1:{port}", "--workers", "1", "--threads", "8", "--timeout", "120",
-             "--graceful-timeout", "3", "--no-control-socket", "superset.app:create_app()"],
-            env=environment, cwd=home(), stdin=subprocess.DEVNULL, stdout=out, stderr=out,
-            start_new_session=True, umask=0o077,
-        )  # fmt: skip
+    # One process, so that SQLite has one writer. Charts wait for PostgreSQL, not for Python: threads do.
+    server = subprocess.Popen(
+        [PROGRAMS / "gunicorn", "--bind", address, "--workers", "1", "--threads", "8", "--timeout", "120",
+         "--graceful-timeout", "3", "--no-control-socket", "superset.app:create_app()"],
+        env=environment, cwd=home(), stdin=subprocess.DEVNULL, stdout=out, stderr=out,
+        start_new_session=True, umask=0o077,
+    )  # fmt: skip
     _address_path().write_text(url)
     try:
         deadline = time.monotonic() + timeout
@@ -114,23 +159,12 @@ def _environment() -> dict[str, str]:
     """What makes any command of Superset's one of this installation's. Raises SupersetError."""
     if not (PROGRAMS / "superset").exists():
         raise SupersetError("Superset is not installed: `make bi`")
-    credentials = Credentials()
-    url = credentials.get("BAOTU_BI_URL")
-    if url is None:
-        raise SupersetError(f"{credentials.path} has no line BAOTU_BI_URL; `baotu up` writes it of the embedded server")
-    try:
-        with psycopg.connect(url, connect_timeout=10) as connection:
-            found = connection.execute("select to_regclass('marts.mart_publication')").fetchone()
-    except psycopg.OperationalError as error:
-        raise SupersetError("the warehouse does not let bi_reader in: `baotu up` or `make demo` first") from error
-    if found == (None,):
-        raise SupersetError("nothing is published yet: `baotu build` or `make demo` first")
     # Neither Baotu's secrets nor a shell's settings of another Superset.
     foreign = ("BAOTU_", "AIRFLOW_", "SUPERSET_", "FLASK_")
     return {name: value for name, value in os.environ.items() if not name.startswith(foreign)} | {
         MARK: str(home()),
-        "BAOTU_BI_URL": url,
-        "BAOTU_SUPERSET_SECRET_KEY": credentials.generate("SUPERSET_SECRET_KEY"),
+        "BAOTU_BI_URL": _bi_url(),
+        "BAOTU_SUPERSET_SECRET_KEY": Credentials().generate("SUPERSET_SECRET_KEY"),
         "SUPERSET_CONFIG_PATH": str(BUNDLE / "superset_config.py"),
         "SUPERSET_HOME": str(home()),
         "DO_NOT_TRACK": "1",
@@ -139,7 +173,28 @@ def _environment() -> dict[str, str]:
     }
 
 
+def _bi_url() -> str:
+    """As whom Superset reads. Raises SupersetError."""
+    url = settings().bi_url or Credentials().get("BAOTU_BI_URL")
+    if url is None:
+        raise SupersetError(
+            f"{Credentials().path} has no line BAOTU_BI_URL; `baotu up` writes it of the embedded server"
+        )
+    return url
+
+
+def _is_published(url: str) -> bool:
+    """Whether there is anything to show. Raises SupersetError."""
+    try:
+        with psycopg.connect(url, connect_timeout=10) as connection:
+            return connection.execute("select to_regclass('marts.mart_publication')").fetchone() != (None,)
+    except psycopg.OperationalError as error:
+        raise SupersetError("the warehouse does not let bi_reader in: `baotu up` or `make demo` first") from error
+
+
 def _prepare(environment: dict[str, str]) -> None:
+    if given := settings().superset_password:
+        Credentials().put(**{PASSWORD_NAME: given})
     password = Credentials().generate(PASSWORD_NAME)
     commands = [
         ["db", "upgrade"],

@@ -26,6 +26,7 @@ from selenium.webdriver.support.ui import WebDriverWait
 
 from baotu.settings import PROJECT
 from tests.chromium import chromium
+from tests.containers.test_compose import Containers
 from tests.pipeline.test_demo import Installation
 
 BUNDLE = PROJECT / "dashboards"
@@ -252,3 +253,33 @@ def test_down_leaves_nothing(installation: Installation, url: str) -> None:
     assert superset_processes(installation) == []
     with pytest.raises(httpx.ConnectError):
         httpx.get(f"{url}/health", trust_env=False)
+
+
+def test_the_service_of_compose(installation: Installation) -> None:
+    """Its own command in its own environment, of which only places are replaced; stopped as an engine stops it."""
+    credentials = dotenv_values(installation.state / "credentials")
+    postgres = urlsplit(str(credentials["BAOTU_BI_URL"]))
+    values = {"BI_READER_PASSWORD": str(postgres.password), "SUPERSET_ADMIN_PASSWORD": "as-dotenv-says"}
+    containers = Containers(postgres.port or 0, values)
+    (containers.code / ".venv-bi").symlink_to(PROJECT / ".venv-bi")
+    assert not containers.is_healthy("superset")
+    containers.start("superset")
+    try:
+        containers.wait_until_healthy("superset")
+        with httpx.Client(base_url=f"http://127.0.0.1:{containers.port}", trust_env=False) as http:
+            deadline = time.monotonic() + 120
+            while "importing the dashboards" not in containers.log("superset").read_text():
+                assert time.monotonic() < deadline, containers.log("superset").read_text()[-4000:]
+                time.sleep(1)
+            login = {"username": "admin", "password": "as-dotenv-says", "provider": "db"}
+            token = http.post("/api/v1/security/login", json=login).raise_for_status().json()["access_token"]
+            while True:
+                found = http.get("/api/v1/dashboard/", headers={"Authorization": f"Bearer {token}"}).json()["result"]
+                if {dashboard["slug"] for dashboard in found} == set(DASHBOARDS):
+                    break
+                assert time.monotonic() < deadline, found
+                time.sleep(1)
+    finally:
+        ended = containers.stop("superset")
+    assert ended == 0, containers.log("superset").read_text()[-4000:]
+    assert containers.processes() == []

