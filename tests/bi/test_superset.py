@@ -35,7 +35,6 @@ DASHBOARDS = {
     found["slug"]: found
     for found in (yaml.safe_load(path.read_text(encoding="utf-8")) for path in BUNDLE.glob("dashboards/*.yaml"))
 }
-Rows = list[dict[str, Any]]
 
 pytestmark = pytest.mark.timeout(1200)
 
@@ -79,8 +78,8 @@ class Browser:
     def wait(self, condition: Any, seconds: float = 60) -> Any:
         return WebDriverWait(self.driver, seconds).until(condition)
 
-    def open(self, slug: str) -> dict[str, list[Rows]]:
-        """A dashboard: title of each chart -> the rows of its queries, all of which were answered with 200."""
+    def open(self, slug: str, what: str = "data") -> dict[str, list[Any]]:
+        """A dashboard: title of each chart -> the rows (or the SQL: `query`) of its queries, all answered with 200."""
         list(self._answers())  # of the page before
         self.driver.get(f"{self.url}/superset/dashboard/{slug}/")
         wanted = {
@@ -88,12 +87,12 @@ class Browser:
             for part in DASHBOARDS[slug]["position"].values()
             if isinstance(part, dict) and part["type"] == "CHART"
         }
-        found: dict[str, list[Rows]] = {}
+        found: dict[str, list[Any]] = {}
         deadline = time.monotonic() + 120
         while len(found) < len(wanted) and time.monotonic() < deadline:
             time.sleep(0.5)
             for chart, answer in self._answers():
-                found[wanted[chart]] = [query["data"] for query in answer["result"]]
+                found[wanted[chart]] = [query[what] for query in answer["result"]]
         assert set(found) == set(wanted.values())
         self.wait(lambda driver: not driver.find_elements(By.CSS_SELECTOR, "[data-test='loading-indicator']"))
         time.sleep(1)  # charts grow into their places
