@@ -238,7 +238,7 @@ def init() -> None:
 @click.option("--check", is_flag=True, help="Only tell whether the one in this container is healthy.")
 @_clear
 def service(name: str, check: bool) -> None:
-    """In a container: become api-server, scheduler, dag-processor or triggerer."""
+    """In a container: become api-server, scheduler, dag-processor, triggerer or worker."""
     from baotu import services
 
     if check:
