@@ -63,6 +63,7 @@ MODULES = [
         "roles",
         "periods",
         "settings",
+        "storage",
         "migrations",
     },
 ]
