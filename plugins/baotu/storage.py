@@ -13,8 +13,8 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
@@ -148,13 +148,17 @@ class Place:
         options = {"block_size": _S3_BLOCK} if self.scheme in _S3 else {}
         with self._explained((*_MISSING, PermissionError) if self.is_local else _MISSING):
             incoming = self.file_system.open(path, "rb", **options)
-        with incoming:
+        try:
             while True:
                 with self._explained():
                     chunk = incoming.read(CHUNK)
                 if not chunk:
                     return
                 yield chunk
+        finally:
+            # A connection that is lost cannot be closed either, and the loss is what is told.
+            with suppress(Exception):
+                incoming.close()
 
     def _real_files(self, found: Mapping[str, Info]) -> Iterator[tuple[str, Info]]:
         """Without an object store's marks for folders; a link stands for the file that it leads to."""
@@ -265,8 +269,11 @@ class Archive(Place):
                 return 0
             for info in found:
                 if _DRAFT.fullmatch(info["name"].rsplit("/", 1)[-1]) and modified_at(info) < old:
-                    self.file_system.rm_file(info["name"])
-                    swept += 1
+                    try:
+                        self.file_system.rm_file(info["name"])
+                        swept += 1
+                    except Exception as error:
+                        log.warning("%s may not be deleted by us (%s)", self.uri(info["name"]), type(error).__name__)
         return swept
 
     def _key(self, sha256: str) -> str:
@@ -294,10 +301,8 @@ class Archive(Place):
             self.file_system.mv(part, key)
         except BaseException:
             # What failed is what is told, not that its rest could not be taken away either.
-            try:
+            with suppress(Exception):
                 self.file_system.rm_file(part)
-            except Exception:
-                log.debug("%s could not be deleted", part)
             raise
 
 
@@ -328,7 +333,7 @@ def this_machine() -> Place:
     return Place("PATH", "", fsspec.filesystem("file"), "", "file")
 
 
-def kept_at(digests: Iterable[str]) -> dict[str, str]:
+def kept_at(digests: Collection[str]) -> dict[str, str]:
     """Where the archive keeps each of these, or what it says instead: for a line that people read."""
     found: dict[str, str] = {}
     for sha256 in digests:

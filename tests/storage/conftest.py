@@ -164,6 +164,21 @@ class Sftp:
         path.mkdir()
         return Folder(f"sftp://{getpass.getuser()}@127.0.0.1:{self.server.port}{path}", path)
 
+    def restricted(self, command: str) -> Server:
+        """Another server of the same keys and files, which can do this alone."""
+        self._made += 1
+        config, port = self.home / f"sshd_config_{self._made}", free_port([])
+        lines = (self.home / "sshd_config").read_text().replace(f"Port {self.server.port}\n", f"Port {port}\n")
+        config.write_text(f"{lines}ForceCommand {command}\n")
+        made = Server([*self.server.command[:-1], str(config)], self.home / f"log_{self._made}", port)
+        made.start()
+        return made
+
+    @property
+    def authorized(self) -> Path:
+        """Keys of clients beside the one that the fixture has made."""
+        return self.home / "authorized"
+
     @property
     def host_key(self) -> str:
         return " ".join((self.home / "host_key.pub").read_text().split()[:2])
@@ -208,7 +223,7 @@ def sftp_server() -> Iterator[Sftp]:
     config = home / "sshd_config"
     config.write_text(
         f"Port {port}\nListenAddress 127.0.0.1\nHostKey {home}/host_key\nPidFile none\nUsePAM no\nStrictModes no\n"
-        f"AuthorizedKeysFile {home}/.ssh/id_ed25519.pub\nPermitRootLogin yes\nPasswordAuthentication yes\n"
+        f"AuthorizedKeysFile {home}/.ssh/id_ed25519.pub {home}/authorized\nPermitRootLogin yes\nPasswordAuthentication yes\n"
         "KbdInteractiveAuthentication no\nSubsystem sftp internal-sftp\nMaxStartups 100\n"
     )
     if os.getuid() == 0:

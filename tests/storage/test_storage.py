@@ -536,3 +536,107 @@ def test_samples_are_written_into_a_directory(at: Pointer, s3: S3) -> None:
     at(s3.area().url)
     done = baotu("samples")
     assert done.returncode == 1 and "name one with --out" in done.stderr
+
+
+# ----------------------------------------------------------------------------------------------------
+# The guide, word by word
+
+GUIDE = (PROJECT / "docs" / "deploy-storage.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str, mark: str) -> list[str]:
+    found = re.findall(rf"^```{language}\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL)
+    return [block for block in found if mark in block]
+
+
+def shell(script: str) -> "subprocess.CompletedProcess[str]":
+    done = subprocess.run(
+        ["bash", "-ec", script], cwd=PROJECT, capture_output=True, text=True, timeout=300, check=False,
+        env=os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done
+
+
+def test_the_guide_to_s3(warehouse: Installation, at: Pointer, s3_server: S3) -> None:
+    """Its commands, with its rights and no others."""
+    import boto3
+
+    iam = boto3.client(
+        "iam",
+        endpoint_url=s3_server.url,
+        aws_access_key_id="root",
+        aws_secret_access_key="root",
+        region_name="us-east-1",
+    )
+    for bucket in ("quality-landing", "quality-archive"):
+        s3_server.client.create_bucket(Bucket=bucket)
+    iam.create_user(UserName="baotu")
+    (policy,) = blocks("json", "s3:ListBucket")
+    iam.put_user_policy(UserName="baotu", PolicyName="baotu", PolicyDocument=policy)
+    key = iam.create_access_key(UserName="baotu")["AccessKey"]
+
+    def ours(script: str) -> str:
+        for theirs, its in (
+            ("=baotu\n", f"={key['AccessKeyId']}\n"), ('"login": "baotu"', f'"login": "{key["AccessKeyId"]}"'),
+            ("change-me-please", key["SecretAccessKey"]), ("https://s3.example.org", s3_server.url),
+        ):  # fmt: skip
+            script = script.replace(theirs, its)
+        return script
+
+    by_keys, by_connection = (ours(block) for block in blocks("sh", "BAOTU_LANDING_URL=s3://"))
+    s3_server.check_credentials(True)
+    try:
+        assert ": accepted as delivery 1" in shell(by_keys).stdout
+        assert ": accepted as delivery 2" in shell(by_connection).stdout
+        # Never deleted from, nor written to where offices deliver.
+        for bucket, change in (("quality-archive", "rm_file"), ("quality-landing", "touch")):
+            code = f"from fsspec import filesystem as f; f('s3').{change}('s3://{bucket}/kept/x')"
+            exports = "\n".join(line for line in by_keys.splitlines() if line.startswith("export"))
+            with pytest.raises(AssertionError, match=r"PermissionError|AccessDenied|Forbidden"):
+                shell(f'{exports}\npython -c "{code}"')
+    finally:
+        s3_server.check_credentials(False)
+    kept = s3_server.client.list_objects_v2(Bucket="quality-archive")["Contents"]
+    assert len(kept) == 2 and all(found["Key"].startswith("kept/") for found in kept)
+
+
+def test_the_guide_to_sftp(
+    warehouse: Installation, at: Pointer, sftp_server: Sftp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    area, home = sftp_server.area(), new_directory("home")
+    (area.path / "deliveries").mkdir()
+    (home / ".ssh").mkdir(mode=0o700)
+    monkeypatch.setenv("HOME", str(home))
+    (users,) = blocks("text", "Match User")
+    forced = re.findall(r"ForceCommand (.*)", users)
+    assert len(forced) == 2
+    servers = [sftp_server.restricted(command) for command in forced]
+    try:
+        (script,) = blocks("sh", "ssh-keyscan")
+        for user, server in zip(("baotu_reader", "baotu_keeper"), servers, strict=True):
+            login = area.url.split("//")[1].split("@")[0]
+            script = script.replace(f"{user}@files.example.org", f"{login}@127.0.0.1:{server.port}{area.path}")
+        scan = "ssh-keyscan -t ed25519 files.example.org > host_key"
+        assert scan in script
+        scans = "; ".join(f"ssh-keyscan -p {server.port} -t ed25519 127.0.0.1" for server in servers)
+        script = script.replace(scan, f"({scans}) > host_key\ncat ~/.ssh/id_ed25519.pub >> {sftp_server.authorized}")
+        done = shell(f"cd {at.state}\n" + script.replace("tests/golden", f"{PROJECT}/tests/golden"))
+        assert ": accepted as delivery 1" in done.stdout
+        assert (at.state / "host_key").read_text() == (home / ".ssh" / "known_hosts").read_text()
+        (kept,) = (area.path / "kept").iterdir()
+
+        at(*re.findall(r"BAOTU_(?:LANDING|ARCHIVE)_URL=(\S+)", script))
+        assert ingest.discover(FOOD) == 0
+        # Neither may be changed by us, and a draft that we may not delete stops nothing.
+        for place, path in ((storage.landing(), area.path / "deliveries" / "x"), (storage.archive(), kept)):
+            path.touch()
+            with pytest.raises(Exception, match=r"(?i)permission denied|bad message|denied"):
+                place.file_system.rm_file(str(path))
+        draft = area.path / "kept" / f".{'0' * 32}.part"
+        draft.write_bytes(b"x")
+        os.utime(draft, (time.time() - 100_000,) * 2)
+        assert storage.archive().sweep() == 0 and draft.exists()
+    finally:
+        for server in servers:
+            server.stop()
