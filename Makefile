@@ -11,7 +11,7 @@ export SCARF_NO_ANALYTICS := 1
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export GX_ANALYTICS_ENABLED := false
 
-.PHONY: help venv demo up down status test faults containers workers browser bi bi-down bi-test fuzz bench soak lint docs env sbom audit clean lock
+.PHONY: help venv demo up down status test faults containers workers storage browser bi bi-down bi-test fuzz bench soak lint docs env sbom audit clean lock
 
 help: ## What can be made
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST)
@@ -65,6 +65,11 @@ containers: venv ## docker-compose.yml and Dockerfile: their services as plain p
 
 workers: venv ## Profile workers: CeleryExecutor, two workers, one killed in the middle (Debian: redis-server)
 	@$(VENV)/bin/python -m pytest -rP tests/workers
+
+storage: venv ## Landing areas and archives on S3 and SFTP (Debian: openssh-server)
+	@PATH="$$PATH:/usr/sbin:/sbin" command -v sshd >/dev/null \
+		|| { echo "make storage needs OpenSSH's server, which is not here. Debian: apt-get install openssh-server" >&2; exit 1; }
+	@$(VENV)/bin/python -m pytest tests/storage
 
 browser: venv ## The page in Airflow, clicked through in headless Chromium (Debian: chromium chromium-driver fonts-noto-cjk)
 	@$(VENV)/bin/python -m pytest -rP tests/browser

@@ -36,6 +36,7 @@ def _expected_errors() -> tuple[type[BaseException], ...]:
         publish,
         quarantine,
         services,
+        storage,
         superset,
         trace,
         warehouse,
@@ -44,6 +45,7 @@ def _expected_errors() -> tuple[type[BaseException], ...]:
 
     return (
         warehouse.WarehouseError,
+        storage.StorageError,
         services.ServiceError,
         superset.SupersetError,
         embedded.ServerError,
@@ -288,10 +290,14 @@ def samples(out: Path | None, seed: int, scale: float) -> None:
 
 
 def _samples(out: Path | None, seed: int, scale: float) -> Path:
+    from baotu import storage
     from baotu.samples import write_samples
     from baotu.settings import settings
 
-    target = out or Path(settings().landing_url)
+    place = None if out else storage.landing()
+    if place and not place.is_local:
+        raise storage.StorageError(f"samples are written into a directory, not into {place.url}: name one with --out")
+    target = out or Path(place.root if place else "")
     truth = (settings().state_dir / "samples" / "truth.json") if out is None else out.parent / "truth.json"
     truth.parent.mkdir(parents=True, exist_ok=True)
     written = write_samples(target, truth, seed=seed, scale=scale)
@@ -555,8 +561,8 @@ def show_delivery(delivery_id: int) -> None:
     from psycopg.rows import dict_row
 
     from baotu import drift
-    from baotu.landing import archive_path
     from baotu.sources import load_source
+    from baotu.storage import kept_at
     from baotu.warehouse import connect
 
     with connect() as connection:
@@ -567,7 +573,7 @@ def show_delivery(delivery_id: int) -> None:
         reasons, meta = found.pop("status_reason") or [], found.pop("meta")
         for key, value in found.items():
             click.echo(f"{key:<18} {value}")
-        click.echo(f"{'archive':<18} {archive_path(found['file_sha256'])}")
+        click.echo(f"{'archive':<18} {kept_at([found['file_sha256']])[found['file_sha256']]}")
         click.echo(f"{'meta':<18} {json.dumps(meta, ensure_ascii=False)}")
         for reason in reasons:
             click.echo(f"reason             {reason['zh']}\n                   {reason['en']}")

@@ -22,9 +22,9 @@ class Settings(BaseSettings):
 
     #: SQLAlchemy-style or libpq URL of the warehouse; unset means the embedded server.
     warehouse_url: str | None = None
-    #: Any fsspec URL or path: what offices send.
+    #: What offices send: a path, or a URL as `storage` opens it, which may hold a password.
     landing_url: str = str(PROJECT / "landing")
-    #: Any fsspec URL or path: content-addressed copies of every delivery.
+    #: Content-addressed copies of every delivery, likewise.
     archive_url: str = ""
     #: Apprise URLs, separated by white space or commas.
     alert_urls: str = ""

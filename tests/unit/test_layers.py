@@ -64,6 +64,7 @@ MODULES = [
         "roles",
         "periods",
         "settings",
+        "storage",
         "migrations",
     },
 ]
