@@ -503,9 +503,7 @@ def _run(name: str, command: list[str], environment: dict[str, str], told: str =
             umask=0o077,
         )
     if done.returncode != 0:
-        raise ServiceError(
-            f"Airflow could not be prepared ({name}, exit code {done.returncode}): see {log_path(name)}"
-        )
+        raise ServiceError(f"Airflow could not be prepared ({name}, exit code {done.returncode}): see {log_path(name)}")
 
 
 def _libpq(url: str) -> str:

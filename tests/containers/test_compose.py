@@ -122,7 +122,11 @@ def test_services_are_airflows_commands_and_stop_before_the_api_server() -> None
     assert "api-server" in SERVICES["scheduler"]["depends_on"]
     mounts = {name: service["volumes"] for name, service in SERVICES.items()}
     assert [mount for mount in mounts["scheduler"] if ":/landing" in mount and not mount.endswith(":ro")] == []
-    assert {name for name, volumes in mounts.items() if "archive:/archive" in volumes} == {"scheduler", "worker"}
+    assert {name for name, volumes in mounts.items() if "archive:/archive" in volumes} == {
+        "init",
+        "scheduler",
+        "worker",
+    }
     places = [IMAGE_ENVIRONMENT[f"BAOTU_{name}"] for name in ("LANDING_URL", "ARCHIVE_URL", "STATE_DIR")]
     assert all(any(f":{place}" in mount for mount in mounts["scheduler"]) for place in places)
 
