@@ -63,7 +63,7 @@ faults: venv ## Processes killed, loaders at once, held publications, naive erro
 containers: venv ## docker-compose.yml and Dockerfile: their services as plain processes, to a judged delivery
 	@$(VENV)/bin/python -m pytest tests/containers
 
-workers: venv ## Profile workers: CeleryExecutor, two workers, one killed in the middle (Debian: redis-server)
+workers: venv ## Profiles workers and s3: two Celery workers, one killed in the middle; archive on S3 (Debian: redis-server)
 	@$(VENV)/bin/python -m pytest -rP tests/workers
 
 storage: venv ## Landing areas and archives on S3 and SFTP (Debian: openssh-server)

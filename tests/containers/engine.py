@@ -12,11 +12,13 @@ import shutil
 import signal
 import site
 import subprocess
+import sys
 import time
 import venv
 from pathlib import Path
 from typing import Any
 
+import httpx
 import psutil
 import yaml
 from conftest import new_directory
@@ -82,6 +84,7 @@ class Containers:
         self.postgres_port, self.values = postgres_port, values
         self.port = free_port([])
         self.redis_port = free_port([])
+        self.s3_port = free_port([])
         self.running: dict[str, subprocess.Popen[bytes]] = {}
         self.sessions: set[int] = set()
         self.code = self.root / "opt"
@@ -130,6 +133,7 @@ class Containers:
         for variable, value in stated.items():
             value = value.replace("@postgres:5432/", f"@127.0.0.1:{self.postgres_port}/")
             value = value.replace("//api-server:8080", f"//127.0.0.1:{self.port}")
+            value = value.replace("http://s3:8333", f"http://127.0.0.1:{self.s3_port}")
             value = value.replace("@redis:6379/", f"@127.0.0.1:{self.redis_port}/")
             value = value.replace("0.0.0.0:8088", f"127.0.0.1:{self.port}").replace("0.0.0.0", "127.0.0.1")
             value = value.replace("/opt/baotu/", f"{self.code}/").replace("$PATH", os.defpath)
@@ -183,6 +187,22 @@ class Containers:
             )  # fmt: skip
         self.sessions.add(self.running["redis"].pid)
 
+    def start_s3(self, bucket: str) -> None:
+        """moto's server in place of the image's, with a bucket."""
+        with self.log("s3").open("wb") as out:
+            self.running["s3"] = subprocess.Popen(
+                [str(Path(sys.executable).with_name("moto_server")), "-H", "127.0.0.1", "-p", str(self.s3_port)],
+                stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True,
+            )  # fmt: skip
+        self.sessions.add(self.running["s3"].pid)
+        deadline = time.monotonic() + 60
+        while True:
+            with contextlib.suppress(httpx.TransportError):
+                httpx.put(f"http://127.0.0.1:{self.s3_port}/{bucket}", trust_env=False).raise_for_status()
+                return
+            assert time.monotonic() < deadline, self.log("s3").read_text()
+            time.sleep(0.2)
+
     def log(self, name: str) -> Path:
         return self.root / f"{name}.log"
 
@@ -221,7 +241,7 @@ class Containers:
 
     def stop_all(self) -> dict[str, int]:
         """What nobody depends on first."""
-        last = ["api-server", "redis"]
+        last = ["api-server", "redis", "s3"]
         order = sorted(self.running, key=lambda name: last.index(name) if name in last else -1)
         return {name: self.stop(name) for name in order}
 

@@ -79,7 +79,8 @@ def test_variables_are_those_of_the_example(dotenv: dict[str, str]) -> None:
 def test_no_secret_stands_in_the_file() -> None:
     for name, service in SERVICES.items():
         for variable, value in service["environment"].items():
-            secrets = re.findall(r"://[^:/]*:(.*)@", value) + ([value] if variable.endswith("PASSWORD") else [])
+            secrets = re.findall(r"://[^:/]*:(.*)@", value) + re.findall(r'"password": "(.*?)"', value)
+            secrets += [value] if variable.endswith(("PASSWORD", "SECRET_ACCESS_KEY")) else []
             for secret in secrets:
                 assert re.fullmatch(r"\$\{[A-Z_]+:\?[^}]*\}", secret), f"{name}: {variable}"
     # The superuser is known to those two, and nobody who runs tasks.
@@ -118,7 +119,7 @@ def test_service_is_closed_watched_and_bounded(name: str) -> None:
 def test_services_are_airflows_commands_and_stop_before_the_api_server() -> None:
     assert set(OURS) == {"init", "superset", "worker", *COMMANDS}
     profiles = {name: service["profiles"] for name, service in SERVICES.items() if "profiles" in service}
-    assert profiles == {"superset": ["bi"], "worker": ["workers"], "redis": ["workers"]}
+    assert profiles == {"superset": ["bi"], "worker": ["workers"], "redis": ["workers"], "s3": ["s3"]}
     assert "api-server" in SERVICES["scheduler"]["depends_on"]
     mounts = {name: service["volumes"] for name, service in SERVICES.items()}
     assert [mount for mount in mounts["scheduler"] if ":/landing" in mount and not mount.endswith(":ro")] == []

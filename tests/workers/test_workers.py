@@ -1,4 +1,5 @@
-"""Profile `workers`: CeleryExecutor with two workers and Debian's Redis, the services of docker-compose.yml as processes.
+"""Profiles `workers` and `s3`: CeleryExecutor with two workers, Debian's Redis, the archive in an object store (moto's), and
+people who sign in by Flask-AppBuilder; the services of docker-compose.yml as processes.
 
 All DAGs run, on both workers; a worker that dies in the middle of a task loses and doubles nothing.
 """
@@ -40,12 +41,20 @@ def containers() -> Iterator[Containers]:
         password = re.search(r"://postgres:([^@]*)@", server.superuser_url())
         assert password is not None
         made = Containers(
-            server.port, made_env() | {"POSTGRES_PASSWORD": password[1], "BAOTU_EXECUTOR": "CeleryExecutor"}
+            server.port,
+            made_env()
+            | {
+                "POSTGRES_PASSWORD": password[1],
+                "BAOTU_EXECUTOR": "CeleryExecutor",
+                "BAOTU_SIGN_IN": "fab",
+                "BAOTU_ARCHIVE_URL": "s3://baotu_s3@baotu/archive",
+            },
         )
         try:
+            made.start_redis()
+            made.start_s3("baotu")
             done = made.run("init", SERVICES["init"]["command"])
             assert done.returncode == 0, done.stderr
-            made.start_redis()
             for name in ("api-server", "dag-processor", "triggerer"):
                 made.start(name)
             made.wait_until_healthy("api-server")
@@ -215,13 +224,14 @@ def test_secrets_stay_and_nothing_else_listens(containers: Containers) -> None:
     assert {tuple(address) for address in listening} == {
         ("127.0.0.1", containers.port),
         ("127.0.0.1", containers.redis_port),
+        ("127.0.0.1", containers.s3_port),
     }
 
 
 def test_stopped_they_leave_nothing(containers: Containers) -> None:
     assert not containers.is_healthy("worker-3")
     codes = containers.stop_all()
-    assert {name: code for name, code in codes.items() if name != "triggerer"} == dict.fromkeys(
+    assert {name: code for name, code in codes.items() if name not in ("triggerer", "s3")} == dict.fromkeys(
         {"api-server", "scheduler", "dag-processor", "redis", *WORKERS}, 0
     )
     assert containers.processes() == []
