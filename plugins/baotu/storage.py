@@ -213,8 +213,11 @@ class Archive(Place):
         # Where it is renamed, and not after the delivery: 80 Chinese characters and anything more are too long a name.
         path = Path(self.root) / f".{uuid.uuid4().hex}.part"
         with self._explained():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            file = path.open("xb")
+            try:
+                file = path.open("xb")
+            except FileNotFoundError:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                file = path.open("xb")
         try:
             with file:
                 yield Draft(file, path)
@@ -294,9 +297,13 @@ class Archive(Place):
             return
         # Not put_file: asyncssh would take the draft's path, a link in /proc, for a link to be made there.
         part = f"{self.root.rstrip('/')}/.{uuid.uuid4().hex}.part"
-        self.file_system.makedirs(self.root, exist_ok=True)
         try:
-            with draft.path.open("rb") as incoming, self.file_system.open(part, "wb") as outgoing:
+            outgoing = self.file_system.open(part, "wb")
+        except FileNotFoundError:
+            self.file_system.makedirs(self.root, exist_ok=True)
+            outgoing = self.file_system.open(part, "wb")
+        try:
+            with draft.path.open("rb") as incoming, outgoing:
                 shutil.copyfileobj(incoming, outgoing, CHUNK)
             self.file_system.mv(part, key)
         except BaseException:

@@ -323,6 +323,9 @@ def test_overwritten(
     old, new = (samples(name, 500_000).encode() for name in ("OLD", "NEW"))
     assert len(old) > 3 * storage._S3_BLOCK
     offices.put(f"{FOOD}/c.csv", old)
+    if isinstance(offices, Folder):
+        # SFTP tells whole seconds; what is taken has not changed for `settle_seconds`, which this clock leaves out.
+        os.utime(offices.path / FOOD / "c.csv", (time.time() - 10,) * 2)
     chunks = storage.Place.chunks
 
     def overwritten(self: storage.Place, path: str) -> Any:
