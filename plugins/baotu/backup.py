@@ -211,7 +211,7 @@ def _restore_credentials(saved: Path) -> None:
 
 
 def _dump(url: str, path: Path, *options: str) -> None:
-    _run("pg_dump", url, "--format=custom", "--compress=zstd", "--no-owner", f"--file={path}", *options)
+    _run("pg_dump", url, "--format=custom", "--compress=gzip:6", "--no-owner", f"--file={path}", *options)
 
 
 def _load(url: str, path: Path) -> None:
