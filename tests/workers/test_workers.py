@@ -191,7 +191,12 @@ def test_a_worker_that_dies_loses_and_doubles_nothing(
         "select count(*), sum(rows_read), sum(rows_accepted + rows_quarantined) from ops.delivery"
         " where file_uri like %s and status = 'accepted'",
         [f"%{name}"],
-    ).fetchone() == (1, 60_000, 60_000)
+    ).fetchone() == (1, 60_000, 60_000), "".join(
+        path.read_text()[-3000:]
+        for path in sorted(
+            (containers.root / "state" / "airflow" / "logs").rglob(f"run_id={run_id}/task_id=load/*.log")
+        )
+    )
     for layer in ("raw.enterprise_registry", "staging.stg_enterprise_registry"):
         assert warehouse.execute(
             f"select count(*), count(distinct row_no) from {layer} join ops.delivery using (delivery_id)"
