@@ -11,7 +11,7 @@ export SCARF_NO_ANALYTICS := 1
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export GX_ANALYTICS_ENABLED := false
 
-.PHONY: help venv demo up down status test faults containers browser bi bi-down bi-test fuzz bench soak lint docs env clean lock
+.PHONY: help venv demo up down status test faults containers workers storage browser bi bi-down bi-test fuzz bench soak lint docs env sbom audit clean lock
 
 help: ## What can be made
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST)
@@ -63,6 +63,14 @@ faults: venv ## Processes killed, loaders at once, held publications, naive erro
 containers: venv ## docker-compose.yml and Dockerfile: their services as plain processes, to a judged delivery
 	@$(VENV)/bin/python -m pytest tests/containers
 
+workers: venv ## Profiles workers and s3: two Celery workers, one killed in the middle; archive on S3 (Debian: redis-server)
+	@$(VENV)/bin/python -m pytest -rP tests/workers
+
+storage: venv ## Landing areas and archives on S3 and SFTP (Debian: openssh-server)
+	@PATH="$$PATH:/usr/sbin:/sbin" command -v sshd >/dev/null \
+		|| { echo "make storage needs OpenSSH's server, which is not here. Debian: apt-get install openssh-server" >&2; exit 1; }
+	@$(VENV)/bin/python -m pytest tests/storage
+
 browser: venv ## The page in Airflow, clicked through in headless Chromium (Debian: chromium chromium-driver fonts-noto-cjk)
 	@$(VENV)/bin/python -m pytest -rP tests/browser
 
@@ -97,6 +105,15 @@ env: ## .env with fresh passwords for docker compose; an existing one is left al
 clean: ## Remove caches and the environments; never data
 	rm -rf $(VENV) $(VENV_BI) .pytest_cache .mypy_cache .ruff_cache .hypothesis dbt_project/target dbt_project/logs
 	find . -name __pycache__ -type d -not -path './.baotu/*' -prune -exec rm -rf {} +
+
+sbom: venv ## What is installed, with licences: CycloneDX, .baotu/sbom.json
+	@mkdir -p .baotu
+	@$(VENV)/bin/cyclonedx-py environment --output-reproducible --of JSON -o .baotu/sbom.json $(VENV)/bin/python
+	@echo .baotu/sbom.json
+
+audit: venv ## Known vulnerabilities of what both locks name (needs a network: pip-audit asks an advisory service)
+	@for lock in requirements.lock requirements-bi.lock; do \
+		$(UV) tool run pip-audit==2.10.1 --requirement $$lock --no-deps --disable-pip || exit 1; done
 
 lock: ## Resolve the locks anew (needs the package index)
 	@printf 'dbt-core-experimental-parser\n' > .lock-excludes

@@ -26,6 +26,7 @@ def _expected_errors() -> tuple[type[BaseException], ...]:
 
     from baotu import (
         alerts,
+        backup,
         dbt,
         deliveries,
         embedded,
@@ -36,6 +37,7 @@ def _expected_errors() -> tuple[type[BaseException], ...]:
         publish,
         quarantine,
         services,
+        storage,
         superset,
         trace,
         warehouse,
@@ -44,11 +46,13 @@ def _expected_errors() -> tuple[type[BaseException], ...]:
 
     return (
         warehouse.WarehouseError,
+        storage.StorageError,
         services.ServiceError,
         superset.SupersetError,
         embedded.ServerError,
         deliveries.NotPossible,
         alerts.NotPossible,
+        backup.BackupError,
         links.NotPossible,
         quarantine.NotExportable,
         extracts.NotPossible,
@@ -102,13 +106,10 @@ def up() -> None:
 
 
 def _up() -> Any:
-    from baotu import embedded, publish, services
-    from baotu.settings import settings
+    from baotu import publish, services
 
     _only_where_services_start()
-    if settings().warehouse_url is None:
-        _say("… PostgreSQL (embedded)")
-        embedded.start_embedded()
+    _make_roles()
     _upgrade()
     addresses = services.start(lambda step: _say(f"… {step}"))
     services.housekeeping(lambda step: _say(f"… {step}"))
@@ -122,6 +123,28 @@ def _only_where_services_start() -> None:
 
     if settings().airflow_url:
         raise ServiceError("each service runs in a container of its own (BAOTU_AIRFLOW_URL): docker compose up, down")
+
+
+def _make_roles() -> None:
+    """On a server that is Baotu's alone: the embedded one, which is started, or one whose superuser we know."""
+    from baotu import embedded, roles, services
+    from baotu.settings import settings
+    from baotu.warehouse import WarehouseError, warehouse_url
+
+    if url := settings().superuser_url:
+        if not (password := settings().bi_password):
+            raise WarehouseError("BAOTU_SUPERUSER_URL is set, so BAOTU_BI_PASSWORD must be: bi_reader gets it")
+        _say("… roles and databases")
+        roles.ensure_all(
+            url,
+            warehouse=warehouse_url(),
+            metadata=services.metadata_url(),
+            bi_password=password,
+            steward_password=settings().steward_password,
+        )
+    elif settings().warehouse_url is None and not settings().airflow_url:
+        _say("… PostgreSQL (embedded)")
+        embedded.start_embedded()
 
 
 def _upgrade() -> None:
@@ -212,21 +235,9 @@ def bi_export(directory: Path) -> None:
 @_clear
 def init() -> None:
     """In a container: roles, databases and warehouse brought up to date, old runs cleaned; starts nothing."""
-    from baotu import publish, roles, services
-    from baotu.settings import settings
-    from baotu.warehouse import WarehouseError, warehouse_url
+    from baotu import publish, services
 
-    if url := settings().superuser_url:
-        if not (password := settings().bi_password):
-            raise WarehouseError("BAOTU_SUPERUSER_URL is set, so BAOTU_BI_PASSWORD must be: bi_reader gets it")
-        _say("… roles and databases")
-        roles.ensure_all(
-            url,
-            warehouse=warehouse_url(),
-            metadata=services.metadata_url(),
-            bi_password=password,
-            steward_password=settings().steward_password,
-        )
+    _make_roles()
     _upgrade()
     services.prepare(lambda step: _say(f"… {step}"))
     services.housekeeping(lambda step: _say(f"… {step}"))
@@ -238,7 +249,7 @@ def init() -> None:
 @click.option("--check", is_flag=True, help="Only tell whether the one in this container is healthy.")
 @_clear
 def service(name: str, check: bool) -> None:
-    """In a container: become api-server, scheduler, dag-processor or triggerer."""
+    """In a container: become api-server, scheduler, dag-processor, triggerer or worker."""
     from baotu import services
 
     if check:
@@ -288,10 +299,14 @@ def samples(out: Path | None, seed: int, scale: float) -> None:
 
 
 def _samples(out: Path | None, seed: int, scale: float) -> Path:
+    from baotu import storage
     from baotu.samples import write_samples
     from baotu.settings import settings
 
-    target = out or Path(settings().landing_url)
+    place = None if out else storage.landing()
+    if place and not place.is_local:
+        raise storage.StorageError(f"samples are written into a directory, not into {place.url}: name one with --out")
+    target = out or Path(place.root if place else "")
     truth = (settings().state_dir / "samples" / "truth.json") if out is None else out.parent / "truth.json"
     truth.parent.mkdir(parents=True, exist_ok=True)
     written = write_samples(target, truth, seed=seed, scale=scale)
@@ -555,8 +570,8 @@ def show_delivery(delivery_id: int) -> None:
     from psycopg.rows import dict_row
 
     from baotu import drift
-    from baotu.landing import archive_path
     from baotu.sources import load_source
+    from baotu.storage import kept_at
     from baotu.warehouse import connect
 
     with connect() as connection:
@@ -567,7 +582,7 @@ def show_delivery(delivery_id: int) -> None:
         reasons, meta = found.pop("status_reason") or [], found.pop("meta")
         for key, value in found.items():
             click.echo(f"{key:<18} {value}")
-        click.echo(f"{'archive':<18} {archive_path(found['file_sha256'])}")
+        click.echo(f"{'archive':<18} {kept_at([found['file_sha256']])[found['file_sha256']]}")
         click.echo(f"{'meta':<18} {json.dumps(meta, ensure_ascii=False)}")
         for reason in reasons:
             click.echo(f"reason             {reason['zh']}\n                   {reason['en']}")
@@ -1043,6 +1058,35 @@ def try_channels() -> None:
     for name, failure in outcome.items():
         click.echo(f"{name}: {failure or 'took it'}")
     sys.exit(1 if any(outcome.values()) else 0)
+
+
+@main.command()
+@click.argument("to", type=click.Path(file_okay=False, path_type=Path))
+@_clear
+def backup(to: Path) -> None:
+    """Write warehouse, Airflow's database, deliveries and secrets into a new directory below TO, beside all that runs."""
+    from baotu import backup
+
+    made = backup.back_up(to, lambda step: _say(f"… {step}"))
+    size = sum(path.stat().st_size for path in made.iterdir())
+    _say(f"{made}  {size / 1e6:,.1f} MB, and deliveries in {to / 'archive'}")
+
+
+@main.command()
+@click.argument("saved", metavar="BACKUP", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@_clear
+def restore(saved: Path) -> None:
+    """Bring a directory that `baotu backup` made into an empty warehouse, and up to this release. Overwrites nothing."""
+    from baotu import backup, publish
+
+    manifest = backup.restore(saved, lambda step: _say(f"… {step}"), _make_roles)
+    _upgrade()
+    publish.ensure_scorecard()
+    rows = sum(manifest["tables"].values())
+    _say(f"restored: {rows:,} rows in {len(manifest['tables'])} tables, publication {manifest['publication']}")
+    if manifest["not_in_archive"]:
+        _say(f"not in the archive when it was backed up, so not restored: {', '.join(manifest['not_in_archive'])}")
+    _say("`baotu up` starts it")
 
 
 @main.command()

@@ -26,6 +26,7 @@ from baotu.publish import current_publication, scorecard_path
 from baotu.report import CITY, Entry, Label, Scorecard, clean, full, label, period_key, rounded, templates
 from baotu.settings import settings
 from baotu.sources import SOURCES, Source, SourceError, load_sources
+from baotu.storage import shown
 from baotu.trace import NotTraceable, trace
 from baotu.warehouse import WarehouseError, connect
 
@@ -295,7 +296,7 @@ def delivery(request: Request, delivery_id: _Id) -> HTMLResponse:
     return _page(
         request, "delivery", it=found, held=held, checks=checks, decisions=decisions, readings=readings,
         moved=[Label(*drift.told(source, one)) for one in moved] if source else [],
-        archive=f"{settings().archive_url.rstrip('/').rpartition('/')[2]}/{found['file_sha256']}",
+        archive=f"{shown(settings().archive_url).rstrip('/').rpartition('/')[2]}/{found['file_sha256']}",
         run=_run(found),
     )  # fmt: skip
 

@@ -4,33 +4,29 @@ import hashlib
 import json
 import logging
 import time
-import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import fsspec
 import psycopg
 import yaml
-from fsspec import AbstractFileSystem
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
-from baotu import alerts, quarantine
+from baotu import alerts, quarantine, storage
 from baotu.exports import unescape
 from baotu.periods import parse_period
 from baotu.readers import Reading, Refused, facts, read
-from baotu.settings import settings
 from baotu.sources import CORRECTS_DELIVERY, Source
 from baotu.versions import rules_version
 from baotu.warehouse import RAW_KEYS, ensure_raw
 
 log = logging.getLogger(__name__)
 
-_CHUNK = 1 << 20
 _SIDECAR = ".meta.yml"
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 
@@ -54,27 +50,45 @@ class Landed:
 
 @dataclass(frozen=True)
 class _Candidate:
-    file_system: AbstractFileSystem
+    place: storage.Place
     path: str
-    uri: str
-    fingerprint: str
-    modified: float
-    sidecar: bytes | None
+    #: The file as it was listed, and the sidecar beside it.
+    info: storage.Info
+    sidecar_info: storage.Info | None
 
     @property
     def name(self) -> str:
         return self.path.rsplit("/", 1)[-1]
 
+    @property
+    def uri(self) -> str:
+        return self.place.uri(self.path)
 
-def _candidate(file_system: AbstractFileSystem, path: str, info: Mapping[str, Any]) -> _Candidate:
-    sidecar_path = path + _SIDECAR
-    sidecar = file_system.cat_file(sidecar_path) if file_system.exists(sidecar_path) else None
-    stamp = info.get("ETag") or info.get("mtime") or info.get("LastModified") or info.get("created") or ""
-    modified = stamp.timestamp() if isinstance(stamp, datetime) else stamp if isinstance(stamp, int | float) else 0.0
-    digest = hashlib.sha256(sidecar).hexdigest()[:16] if sidecar is not None else "-"
-    return _Candidate(
-        file_system, path, file_system.unstrip_protocol(path), f"{info['size']}:{stamp}:{digest}", modified, sidecar
-    )
+    @property
+    def modified(self) -> float:
+        return storage.modified_at(self.info)
+
+    @cached_property
+    def sidecar(self) -> bytes | None:
+        """Its bytes, read when they are first asked for."""
+        if self.sidecar_info is None:
+            return None
+        try:
+            return b"".join(self.place.chunks(self.path + _SIDECAR))
+        except FileNotFoundError as error:
+            raise FileChanged(f"{self.name}{_SIDECAR} was moved away; its file is taken at the next run") from error
+
+    @cached_property
+    def fingerprint(self) -> str:
+        if self.sidecar_info is None:
+            beside = "-"
+        elif self.place.is_local:
+            beside = hashlib.sha256(self.sidecar or b"").hexdigest()[:16]
+        else:
+            # Not its bytes: they would be fetched at each listing.
+            beside = ":".join(map(str, storage.version(self.sidecar_info)))
+        size, stamp = storage.version(self.info)
+        return f"{size}:{stamp}:{beside}"
 
 
 def _is_delivery(name: str) -> bool:
@@ -83,15 +97,14 @@ def _is_delivery(name: str) -> bool:
 
 def _listing(source: Source) -> list[_Candidate]:
     """Every delivery file of the landing area, in order of arrival."""
-    file_system, root = fsspec.core.url_to_fs(settings().landing_url)
-    folder = f"{root.rstrip('/')}/{source.id}"
-    if not file_system.exists(folder):
-        return []
+    place = storage.landing()
+    files = place.files(source.id)
+    folder = f"{place.root.rstrip('/')}/{source.id}"
     found = []
-    for path, info in file_system.find(folder, detail=True).items():
+    for path, info in files.items():
         inner = path[len(folder) :].split("/")
         if not any(piece.startswith(".") for piece in inner) and _is_delivery(inner[-1]):
-            found.append(_candidate(file_system, path, info))
+            found.append(_Candidate(place, path, info, files.get(path + _SIDECAR)))
     return sorted(found, key=lambda c: (c.modified, c.name))
 
 
@@ -131,9 +144,12 @@ def discover(connection: psycopg.Connection, source: Source) -> list[_Candidate]
 
 def local_file(path: Path) -> _Candidate:
     """A file named on the command line; it need not lie in the landing area."""
-    file_system = fsspec.filesystem("file")
-    absolute = str(path.absolute())
-    return _candidate(file_system, absolute, file_system.info(absolute))
+    place, absolute = storage.this_machine(), str(path.absolute())
+    try:
+        beside = place.info(absolute + _SIDECAR)
+    except FileNotFoundError:
+        beside = None
+    return _Candidate(place, absolute, place.info(absolute), beside)
 
 
 def load(
@@ -152,15 +168,19 @@ def load(
     """
     with connection.transaction():
         ensure_raw(connection, source)
+    archive = storage.archive()
     landed = []
     for candidate in candidates:
-        try:
-            archived = _archive(candidate)
-        except FileChanged as change:
-            log.warning("%s", change)
-            continue
-        with connection.transaction():
-            outcome = _take(connection, source, candidate, archived, dict(given or {}), dag_run_id, dry_run)
+        with archive.draft() as draft:
+            try:
+                sha256, size = _fetch(candidate, draft)
+            except FileChanged as change:
+                log.warning("%s", change)
+                continue
+            # What a dry run has read is gone with its draft.
+            archived = _Archived(sha256, size, draft.path if dry_run else archive.keep(draft, sha256))
+            with connection.transaction():
+                outcome = _take(connection, source, candidate, archived, dict(given or {}), dag_run_id, dry_run)
         log.info(
             "%s: %s, %s rows (delivery %s)", candidate.name, outcome.status, outcome.rows_read, outcome.delivery_id
         )
@@ -175,53 +195,40 @@ class _Archived:
     path: Path
 
 
-def archive_path(sha256: str) -> Path:
-    """Where the archive keeps these bytes. Raises FileNotFoundError when it does not hold them."""
-    file_system, root = fsspec.core.url_to_fs(settings().archive_url)
-    found = f"{root.rstrip('/')}/{sha256}"
-    if not file_system.exists(found):
-        raise FileNotFoundError(f"The archive {settings().archive_url} has no copy of {sha256}")
-    return Path(found)
-
-
-def _archive(candidate: _Candidate) -> _Archived:
+def _fetch(candidate: _Candidate, draft: storage.Draft) -> tuple[str, int]:
     """Copy the bytes while hashing them; what happens to the file afterwards cannot matter."""
-    file_system, root = fsspec.core.url_to_fs(settings().archive_url)
-    file_system.makedirs(root, exist_ok=True)
     digest, size = hashlib.sha256(), 0
-    # Not after the file: 80 Chinese characters and anything more are too long for a name.
-    draft = f"{root.rstrip('/')}/.{uuid.uuid4().hex}.part"
     try:
-        try:
-            before = candidate.file_system.info(candidate.path)
-            incoming = candidate.file_system.open(candidate.path, "rb")
-        except (FileNotFoundError, PermissionError) as error:
-            raise FileChanged(
-                f"{candidate.name} cannot be opened ({type(error).__name__}): it was moved away, or its permissions"
-                " keep us out; it is taken at the next run that finds it"
-            ) from error
-        with incoming, file_system.open(draft, "wb") as outgoing:
-            while chunk := incoming.read(_CHUNK):
-                digest.update(chunk)
-                size += len(chunk)
-                outgoing.write(chunk)
-        candidate.file_system.invalidate_cache()
-        try:
-            after = candidate.file_system.info(candidate.path)
-        except FileNotFoundError as error:
-            raise FileChanged(f"{candidate.name} was moved away while it was read") from error
-        if size != after["size"] or (before["size"], before.get("mtime")) != (after["size"], after.get("mtime")):
-            raise FileChanged(
-                f"{candidate.name} changed while it was read ({before['size']} → {after['size']} bytes); "
-                "it is taken at the next run. Upload under a name ending in .part and rename it when it is whole"
-            )
-        kept = f"{root.rstrip('/')}/{digest.hexdigest()}"
-        if not file_system.exists(kept):
-            file_system.mv(draft, kept)
-    finally:
-        if file_system.exists(draft):
-            file_system.rm(draft)
-    return _Archived(digest.hexdigest(), size, Path(kept))
+        # With its file, or not at all.
+        _ = candidate.sidecar
+        for chunk in candidate.place.chunks(candidate.path):
+            digest.update(chunk)
+            size += len(chunk)
+            draft.file.write(chunk)
+    except (FileNotFoundError, PermissionError) as error:
+        raise FileChanged(
+            f"{candidate.name} cannot be opened ({type(error).__name__}): it was moved away, or its permissions"
+            " keep us out; it is taken at the next run that finds it"
+        ) from error
+    except storage.StorageError:
+        # S3 gives no second half of an object that is another one by now.
+        if _as_it_is(candidate) == storage.version(candidate.info):
+            raise
+    draft.file.flush()
+    now, listed = _as_it_is(candidate), storage.version(candidate.info)
+    if now != listed or size != now[0]:
+        raise FileChanged(
+            f"{candidate.name} changed while it was read ({listed[0]} → {now[0]} bytes); "
+            "it is taken at the next run. Upload under a name ending in .part and rename it when it is whole"
+        )
+    return digest.hexdigest(), size
+
+
+def _as_it_is(candidate: _Candidate) -> tuple[int, Any]:
+    try:
+        return storage.version(candidate.place.info(candidate.path))
+    except FileNotFoundError as error:
+        raise FileChanged(f"{candidate.name} was moved away while it was read") from error
 
 
 def _take(
@@ -278,16 +285,17 @@ def reread(
     sha256, size, file_uri, given = found
     known = _latest_reading(connection, source.id, sha256)
     assert known is not None
-    return _read_into_raw(
-        connection,
-        source,
-        _Archived(sha256, size, archive_path(sha256)),
-        file_uri=file_uri,
-        given=given,
-        replaces=known,
-        dag_run_id=dag_run_id,
-        dry_run=dry_run,
-    )
+    with storage.archive().held(sha256) as path:
+        return _read_into_raw(
+            connection,
+            source,
+            _Archived(sha256, size, path),
+            file_uri=file_uri,
+            given=given,
+            replaces=known,
+            dag_run_id=dag_run_id,
+            dry_run=dry_run,
+        )
 
 
 def _read_into_raw(

@@ -12,7 +12,7 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
-from baotu import publish
+from baotu import publish, storage
 from baotu.settings import settings
 from baotu.warehouse import build_lock, connect
 
@@ -40,6 +40,7 @@ def maintain() -> dict[str, int]:
         done = {"build details": builds.rowcount, "alerts": over.rowcount}
         done["vacuumed tables"] = sum(1 for _ in _vacuumed(connection))
     done["log files"] = sum(1 for _ in _old_logs(settings().state_dir / "logs"))
+    done["abandoned drafts"] = storage.archive().sweep()
     log.info("%s", ", ".join(f"{what}: {count}" for what, count in done.items()))
     return done
 

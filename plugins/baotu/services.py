@@ -42,6 +42,8 @@ COMMANDS = {
     "dag-processor": ["dag-processor"],
     "triggerer": ["triggerer", "-s"],
 }
+#: Where tasks run with CeleryExecutor: as many containers of it as one likes, on any machine that reaches the others.
+WORKER = {"worker": ["celery", "worker", "-s"]}
 PREFERRED_PORT = 8080
 #: Of each log, those of so many starts before are kept.
 KEPT_LOGS = 5
@@ -53,6 +55,22 @@ HEARTBEAT_LIMIT = 30
 MARK = "BAOTU_SERVICES"
 METADATA_MARK = "Airflow metadata of Baotu"
 
+_AUTH_MANAGERS = {
+    "simple": "airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager",
+    "fab": "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager",
+}
+# In place of `airflow users create`, which wants the password on its command line.
+_FAB_ADMIN = """
+import sys
+from airflow.providers.fab.auth_manager.cli_commands.utils import get_application_builder
+password = sys.stdin.read()
+with get_application_builder() as builder:
+    people = builder.sm
+    if (admin := people.find_user("admin")) is None:
+        people.add_user("admin", "Baotu", "Admin", "admin@localhost", people.find_role("Admin"), password=password)
+    else:
+        people.reset_password(admin.id, password)
+"""
 _LOCAL_SETTINGS = '''\
 """Written by Baotu at each start of Airflow."""
 
@@ -61,8 +79,8 @@ import sys
 # Nothing of this is a setting of Airflow's.
 __all__: list[str] = []
 
-# LocalExecutor forks tasks from the scheduler: what it has imported costs them nothing (4.5 s -> 0.14 s).
-if sys.argv[1:2] == ["scheduler"]:
+# Tasks are forked from the scheduler or from a worker: what it has imported costs them nothing (4.5 s -> 0.14 s).
+if sys.argv[1:2] == ["scheduler"] or sys.argv[1:3] == ["celery", "worker"]:
     import dbt.cli.main
     import great_expectations
 '''
@@ -234,14 +252,14 @@ def airflow_environment(
         "CORE__DAGS_FOLDER": str(dags or PROJECT / "dags"),
         "CORE__PLUGINS_FOLDER": str(plugins or PROJECT / "plugins"),
         "CORE__LOAD_EXAMPLES": "False",
-        "CORE__EXECUTOR": "LocalExecutor",
-        "CORE__PARALLELISM": "4",  # 32, the default, keeps 32 idle workers of 130 MB
+        **_execution(metadata),
         "CORE__DEFAULT_TIMEZONE": "Asia/Shanghai",
         "CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
         "CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",
         "CORE__FERNET_KEY": _generated(
             "AIRFLOW_FERNET_KEY", lambda: base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
         ),
+        "CORE__AUTH_MANAGER": _AUTH_MANAGERS[settings().sign_in],
         "CORE__SIMPLE_AUTH_MANAGER_USERS": "admin:admin",  # name:role
         "CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(home / "passwords.json"),
         # The default asks the DNS for a full name, which costs seconds where none answers.
@@ -290,6 +308,25 @@ def airflow_environment(
         "PYTHONUTF8": "1",
         # dbt leaves semaphores to the end of a forked task; Python says so on stderr, which Airflow logs as an error.
         "PYTHONWARNINGS": "ignore::UserWarning:multiprocessing.resource_tracker",
+    }
+
+
+def _execution(metadata: str) -> dict[str, str]:
+    """Where tasks run, and how many at once. Raises ServiceError."""
+    if settings().executor == "LocalExecutor":
+        return {
+            "CORE__EXECUTOR": "LocalExecutor",
+            "CORE__PARALLELISM": "4",  # 32, the default, keeps 32 idle workers of 130 MB
+        }
+    if not (broker := settings().broker_url):
+        raise ServiceError("BAOTU_EXECUTOR is CeleryExecutor, so BAOTU_BROKER_URL must be set: redis://…")
+    slots = int(os.environ.get("AIRFLOW__CELERY__WORKER_CONCURRENCY") or 4)
+    return {
+        "CORE__EXECUTOR": "CeleryExecutor",
+        "CORE__PARALLELISM": "32",  # of all workers together; nothing waits idle for it
+        "CELERY__BROKER_URL": broker,
+        "CELERY__RESULT_BACKEND": f"db+{_with_driver(metadata, 'psycopg2')}",
+        "CELERY__WORKER_CONCURRENCY": str(slots),
     }
 
 
@@ -451,24 +488,22 @@ def _airflow(*arguments: str) -> list[str]:
     return [sys.executable, "-P", "-m", "airflow", *arguments]
 
 
-def _run(name: str, arguments: list[str], environment: dict[str, str]) -> None:
-    """A command of Airflow's that ends. Raises ServiceError."""
+def _run(name: str, command: list[str], environment: dict[str, str], told: str = "") -> None:
+    """A command that ends, with `told` on its stdin. Raises ServiceError."""
     _rotate(log_path(name))
     with log_path(name).open("wb") as out:
         done = subprocess.run(
-            _airflow(*arguments),
+            command,
             env=os.environ | environment,
             cwd=PROJECT,
-            stdin=subprocess.DEVNULL,
+            input=told.encode(),
             stdout=out,
             stderr=out,
             check=False,
             umask=0o077,
         )
     if done.returncode != 0:
-        raise ServiceError(
-            f"`airflow {' '.join(arguments[:2])}` failed (exit code {done.returncode}): see {log_path(name)}"
-        )
+        raise ServiceError(f"Airflow could not be prepared ({name}, exit code {done.returncode}): see {log_path(name)}")
 
 
 def _libpq(url: str) -> str:
@@ -493,7 +528,7 @@ def _migrate(environment: dict[str, str], progress: Progress) -> None:
     if revision is not None and _load().get("migrated") == [release, revision]:
         return
     progress("preparing Airflow's database")
-    _run("migrate", ["db", "migrate"], environment)
+    _run("migrate", _airflow("db", "migrate"), environment)
     _save(migrated=[release, _schema_revision(url)])
 
 
@@ -702,12 +737,18 @@ def prepare(progress: Progress) -> None:
     """What the services need before any of them starts: files, secrets, Airflow's database. Raises ServiceError."""
     with _lock(progress):
         _write_files()
-        _migrate(airflow_environment(), progress)
+        environment = airflow_environment()
+        _migrate(environment, progress)
+        if settings().sign_in == "fab":
+            progress("people who may sign in")
+            _run("migrate-fab", _airflow("fab-db", "migrate"), environment)
+            password = Credentials().generate("AIRFLOW_ADMIN_PASSWORD")
+            _run("admin", [sys.executable, "-P", "-c", _FAB_ADMIN], environment, password)
 
 
 def serve(name: str, *, patience: float = 120) -> NoReturn:
     """Become one of the commands, in the foreground, as soon as `prepare` has been here. Raises ServiceError."""
-    _known(name)
+    command = _known(name)
     deadline = time.monotonic() + patience
     release = distribution_version("apache-airflow-core")
     # Asked before anything else is done: secrets are made once, by `prepare`.
@@ -717,12 +758,15 @@ def serve(name: str, *, patience: float = 120) -> NoReturn:
         time.sleep(0.5)
     os.chdir(PROJECT)
     os.umask(0o077)
-    os.execve(sys.executable, _airflow(*COMMANDS[name]), os.environ | airflow_environment())
+    os.execve(sys.executable, _airflow(*command), os.environ | airflow_environment())
 
 
 def check(name: str) -> None:
     """Raises ServiceError unless the command that this container runs is healthy; in a second, `airflow` takes five."""
     _known(name)
+    if name == "worker":
+        _check_worker()
+        return
     if name == "api-server":
         said = _health(f"http://127.0.0.1:{_last_port()}").get(_HEALTH[name]) or {}
         if said.get("status") != "healthy":
@@ -740,9 +784,21 @@ def check(name: str) -> None:
         raise ServiceError(f"{name} has no heartbeat" + (f" for {age:.0f} s" if age is not None else ""))
 
 
-def _known(name: str) -> None:
-    if name not in COMMANDS:
-        raise ServiceError(f"there is no service {name}; there are {', '.join(COMMANDS)}")
+def _check_worker() -> None:
+    """Of a worker Airflow's database knows nothing: it is asked by the broker, and answers while it takes tasks."""
+    from celery import Celery
+
+    worker = f"celery@{socket.gethostname()}"
+    with Celery(broker=settings().broker_url) as broker:
+        if not broker.control.ping(destination=[worker], timeout=5):
+            raise ServiceError(f"{worker} does not answer")
+
+
+def _known(name: str) -> list[str]:
+    known = COMMANDS | WORKER
+    if name not in known:
+        raise ServiceError(f"there is no service {name}; there are {', '.join(known)}")
+    return known[name]
 
 
 def housekeeping(progress: Progress, *, keep_days: int = 30) -> None:
@@ -760,7 +816,7 @@ def housekeeping(progress: Progress, *, keep_days: int = 30) -> None:
     progress("cleaning Airflow's database and logs")
     before = now - timedelta(days=keep_days)
     arguments = ["db", "clean", "--clean-before-timestamp", before.isoformat(), "--skip-archive", "--yes"]
-    _run("clean", arguments, airflow_environment())
+    _run("clean", _airflow(*arguments), airflow_environment())
     # Else what follows takes new space: after 260 runs and their cleaning the database grew on as before.
     with psycopg.connect(_libpq(metadata_url()), autocommit=True) as connection:
         connection.execute("vacuum (analyze)")

@@ -4,6 +4,7 @@ import os
 import secrets
 from functools import cache
 from pathlib import Path
+from typing import Literal
 
 from dotenv import dotenv_values
 from pydantic import Field
@@ -21,9 +22,9 @@ class Settings(BaseSettings):
 
     #: SQLAlchemy-style or libpq URL of the warehouse; unset means the embedded server.
     warehouse_url: str | None = None
-    #: Any fsspec URL or path: what offices send.
+    #: What offices send: a path, or a URL as `storage` opens it, which may hold a password.
     landing_url: str = str(PROJECT / "landing")
-    #: Any fsspec URL or path: content-addressed copies of every delivery.
+    #: Content-addressed copies of every delivery, likewise.
     archive_url: str = ""
     #: Apprise URLs, separated by white space or commas.
     alert_urls: str = ""
@@ -32,6 +33,11 @@ class Settings(BaseSettings):
     #: Whether a publication that flips an attainment, or restates a closed year, waits for a person; and for how long.
     approve_changes: bool = False
     approval_hours: float = 72
+    #: Where Airflow runs tasks: in its scheduler, or on workers that hear of them by the broker (redis://…).
+    executor: Literal["LocalExecutor", "CeleryExecutor"] = "LocalExecutor"
+    broker_url: str | None = None
+    #: Who may sign in to Airflow: `admin` alone, or people and roles of Flask-AppBuilder's, LDAP and OAuth among them.
+    sign_in: Literal["simple", "fab"] = "simple"
     #: Airflow's API server where every service runs in a container of its own; unset: they are started here.
     airflow_url: str | None = None
     #: For `baotu init` in a container: who makes the roles and databases on a server that is Baotu's alone, and the

@@ -8,10 +8,9 @@ from typing import Any
 import psycopg
 from psycopg.rows import dict_row
 
-from baotu.landing import archive_path
+from baotu import storage
 from baotu.periods import Period, parse_period
 from baotu.report import VERDICTS
-from baotu.settings import settings
 
 
 class NotTraceable(Exception):
@@ -67,11 +66,12 @@ class Trace:
             )
         yield ""
         yield "交付 · deliveries"
+        kept_at = storage.kept_at([d["file_sha256"] for d in self.deliveries])
         for d in self.deliveries:
             counted = f"{d['numerator']} / {d['denominator']}" if d["numerator"] is not None else str(d["denominator"])
             yield f"  [{d['delivery_id']}] {d['file_name']} · {d['status']} · 发布 issued {d['issued_on']} · {counted}"
             yield f"      SHA-256 {d['file_sha256']}"
-            yield f"      存档 archive {d['archive']}"
+            yield f"      存档 archive {kept_at[d['file_sha256']]}"
         if self.rows:
             yield ""
             yield "行(部分、表格中的行号) · rows (part, row as the file shows it)"
@@ -179,7 +179,7 @@ def _applied_since(cursor: psycopg.Cursor[dict[str, Any]], number: dict[str, Any
 
 
 def _deliveries(cursor: psycopg.Cursor[dict[str, Any]], counted: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """What each delivery contributes, with its file and where the archive keeps it."""
+    """What each delivery contributes, with its file."""
     about = cursor.execute(
         "select delivery_id, file_uri, file_sha256, status, issued_on, regexp_replace(file_uri, '^.*/', '')"
         " as file_name from ops.delivery where delivery_id = any(%s) order by issued_on, delivery_id",
@@ -188,10 +188,6 @@ def _deliveries(cursor: psycopg.Cursor[dict[str, Any]], counted: Sequence[dict[s
     contributed = {row["delivery_id"]: row for row in counted}
     for delivery in about:
         delivery |= contributed[delivery["delivery_id"]]
-        try:
-            delivery["archive"] = str(archive_path(delivery["file_sha256"]))
-        except FileNotFoundError:
-            delivery["archive"] = f"不在 {settings().archive_url} · not found there"
     return about
 
 

@@ -136,6 +136,13 @@ def migrate(url: str | None = None) -> None:
         command.upgrade(config, "head")
 
 
+def known_revisions() -> set[str]:
+    """Revisions of the warehouse that this code can migrate from, its own among them."""
+    from alembic.script import ScriptDirectory
+
+    return {script.revision for script in ScriptDirectory(str(Path(__file__).parent / "migrations")).walk_revisions()}
+
+
 def ensure_raw(connection: psycopg.Connection, source: Source) -> None:
     """Create raw.<source>, or extend it by the text columns that its YAML has gained."""
     table = sql.Identifier("raw", source.id)

@@ -42,6 +42,11 @@ DEFAULTS: dict[str, Any] = {
                 action=RetryAction.RETRY,
                 reason="the warehouse did not answer",
             ),
+            RetryRule(
+                exception=["baotu.storage.StorageError"],
+                action=RetryAction.RETRY,
+                reason="landing area or archive did not answer",
+            ),
         ]
     ),
     "execution_timeout": timedelta(hours=2),

@@ -26,7 +26,7 @@ from selenium.webdriver.support.ui import WebDriverWait
 
 from baotu.settings import PROJECT
 from tests.chromium import chromium
-from tests.containers.test_compose import Containers
+from tests.containers.engine import Containers
 from tests.pipeline.test_demo import Installation
 
 BUNDLE = PROJECT / "dashboards"

@@ -1,52 +1,40 @@
-"""The containers without a container engine: what the files promise, and every service's own command as a process.
+"""The containers without a container engine: what the files promise, and a delivery through the services."""
 
-The image's content is laid out as Dockerfile and .dockerignore say, its last build step is run, and then the commands,
-environments and health checks of docker-compose.yml, as a user who may not write to the code. Only hosts, ports and
-mount points are replaced by this machine's.
-"""
-
-import contextlib
 import os
 import re
-import shlex
 import shutil
 import signal
-import site
 import socket
 import subprocess
 import sys
 import time
-import venv
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import psutil
 import psycopg
 import pytest
 import yaml
 from conftest import new_directory
-from dotenv import dotenv_values
 
-from baotu.embedded import INSTALLATIONS, Server, free_port
+from baotu.embedded import INSTALLATIONS, Server
 from baotu.services import COMMANDS, Client
-from baotu.settings import PROJECT
+from baotu.settings import PROJECT, Settings
+from tests.containers.engine import (
+    COMPOSE,
+    DOCKERFILE,
+    DOCKERFILE_BI,
+    IGNORED,
+    IMAGE_ENVIRONMENT,
+    OURS,
+    SERVICES,
+    UID,
+    VARIABLE,
+    Containers,
+    made_env,
+)
 
-COMPOSE = PROJECT / "docker-compose.yml"
-#: Of the image that all services have but Superset, and of what that one has on top.
-DOCKERFILE, DOCKERFILE_BI = re.sub(r"\\\n", "", (PROJECT / "Dockerfile").read_text(encoding="utf-8")).split(
-    "FROM baotu AS bi\n"
-)
-IGNORED = (PROJECT / ".dockerignore").read_text(encoding="utf-8").splitlines()
-SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(COMPOSE.read_text(encoding="utf-8"))["services"]
-OURS = {name: service for name, service in SERVICES.items() if service["image"].startswith("baotu")}
-IMAGE_ENVIRONMENT: dict[str, str] = dict(
-    word.split("=", 1) for line in re.findall(r"^ENV (.*)$", DOCKERFILE, re.MULTILINE) for word in shlex.split(line)
-)
-#: Of the image's user; without a name here.
-UID = int(re.search(r"--uid (\d+)", DOCKERFILE)[1])  # type: ignore[index]
-VARIABLE = re.compile(r"\$\{([A-Z_]+)(?:(:[-?])([^}]*))?\}")
 WEIGHTS = (
     "权重集,分类标准,代码,名称,数值,单位,基准年,依据文件\n"
     "population,division,370102,历下区,82.0,万人,2021,示例公报\n"
@@ -56,31 +44,7 @@ WEIGHTS = (
 
 @pytest.fixture(scope="module")
 def dotenv() -> dict[str, str]:
-    """What `make env` writes beside .env.example."""
-    checkout = new_directory("env")
-    for name in ("Makefile", ".env.example", "requirements.lock"):
-        shutil.copy(PROJECT / name, checkout)
-    make = ["make", "-s", "-C", str(checkout), "env"]
-    subprocess.run(make, check=True)
-    written = checkout / ".env"
-    assert written.stat().st_mode & 0o777 == 0o600
-    before = written.read_text()
-    assert subprocess.run(make, capture_output=True, check=False).returncode != 0
-    assert written.read_text() == before  # an existing one is nobody's to overwrite
-    return {name: value for name, value in dotenv_values(written, interpolate=False).items() if value}
-
-
-def filled(text: str, values: dict[str, str]) -> str:
-    """A value as compose interpolates it."""
-
-    def value(match: re.Match[str]) -> str:
-        name, how, rest = match.groups()
-        if found := values.get(name):
-            return found
-        assert how == ":-", f"{name} is required"
-        return str(rest)
-
-    return VARIABLE.sub(value, text)
+    return made_env()
 
 
 # What the files promise
@@ -115,7 +79,8 @@ def test_variables_are_those_of_the_example(dotenv: dict[str, str]) -> None:
 def test_no_secret_stands_in_the_file() -> None:
     for name, service in SERVICES.items():
         for variable, value in service["environment"].items():
-            secrets = re.findall(r"://[^:/]+:(.*)@", value) + ([value] if variable.endswith("PASSWORD") else [])
+            secrets = re.findall(r"://[^:/]*:(.*)@", value) + re.findall(r'"password": "(.*?)"', value)
+            secrets += [value] if variable.endswith(("PASSWORD", "SECRET_ACCESS_KEY")) else []
             for secret in secrets:
                 assert re.fullmatch(r"\$\{[A-Z_]+:\?[^}]*\}", secret), f"{name}: {variable}"
     # The superuser is known to those two, and nobody who runs tasks.
@@ -131,6 +96,7 @@ def test_service_is_closed_watched_and_bounded(name: str) -> None:
     assert service["cap_drop"] == ["ALL"]
     assert service["security_opt"] == ["no-new-privileges:true"]
     assert {"max-size", "max-file"} <= set(service["logging"]["options"])
+    assert service["mem_limit"]
     once = name == "init"
     assert service["restart"] == ("no" if once else "unless-stopped")
     assert ("healthcheck" in service) is not once
@@ -151,12 +117,17 @@ def test_service_is_closed_watched_and_bounded(name: str) -> None:
 
 
 def test_services_are_airflows_commands_and_stop_before_the_api_server() -> None:
-    assert set(OURS) == {"init", "superset", *COMMANDS}
-    assert {name for name, service in SERVICES.items() if "profiles" in service} == {"superset"}
+    assert set(OURS) == {"init", "superset", "worker", *COMMANDS}
+    profiles = {name: service["profiles"] for name, service in SERVICES.items() if "profiles" in service}
+    assert profiles == {"superset": ["bi"], "worker": ["workers"], "redis": ["workers"], "s3": ["s3"]}
     assert "api-server" in SERVICES["scheduler"]["depends_on"]
     mounts = {name: service["volumes"] for name, service in SERVICES.items()}
     assert [mount for mount in mounts["scheduler"] if ":/landing" in mount and not mount.endswith(":ro")] == []
-    assert {name for name, volumes in mounts.items() if "archive:/archive" in volumes} == {"scheduler"}
+    assert {name for name, volumes in mounts.items() if "archive:/archive" in volumes} == {
+        "init",
+        "scheduler",
+        "worker",
+    }
     places = [IMAGE_ENVIRONMENT[f"BAOTU_{name}"] for name in ("LANDING_URL", "ARCHIVE_URL", "STATE_DIR")]
     assert all(any(f":{place}" in mount for mount in mounts["scheduler"]) for place in places)
 
@@ -182,129 +153,6 @@ def test_image_is_made_of_the_lock_and_of_named_files() -> None:
 
 
 # The services, as processes
-
-
-class Containers:
-    """The services of docker-compose.yml on this machine, one process each."""
-
-    def __init__(self, postgres_port: int, values: dict[str, str]) -> None:
-        self.root = new_directory("image")
-        self.postgres_port, self.values = postgres_port, values
-        self.port = free_port([])
-        self.running: dict[str, subprocess.Popen[bytes]] = {}
-        self.sessions: set[int] = set()
-        self.code = self.root / "opt"
-        self.code.mkdir()
-        allowed = [line[1:] for line in IGNORED if line.startswith("!")]
-        for name in allowed:
-            source = PROJECT / name
-            if source.is_dir():
-                shutil.copytree(
-                    source, self.code / name, ignore=shutil.ignore_patterns("__pycache__", "target", "logs")
-                )
-            else:
-                shutil.copy(source, self.code)
-        # The lock is installed already: its packages, and not the checkout, whose own link is not followed from here.
-        venv.create(self.code / ".venv", symlinks=True)
-        (own,) = (self.code / ".venv" / "lib").glob("python*/site-packages")
-        (own / "lock.pth").write_text("\n".join(site.getsitepackages()))
-        last_step = re.findall(r"^RUN (.*)$", DOCKERFILE, re.MULTILINE)[-1]
-        done = subprocess.run(["sh", "-ec", last_step], cwd=self.code, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stdout + done.stderr
-        self.user: dict[str, Any] = {}
-        if os.geteuid() == 0:
-            # Where another user cannot start this Python, say of a virtual environment below /root, we stay root.
-            user = {"user": UID, "group": UID, "extra_groups": []}
-            with contextlib.suppress(OSError, subprocess.CalledProcessError):
-                subprocess.run([self.baotu, "--help"], capture_output=True, check=True, **user)
-                self.user = user
-        for name in ("state", "archive", "landing", "unmounted"):
-            (self.root / name).mkdir()
-        for name in ("state", "archive"):
-            os.chown(self.root / name, *([UID, UID] if self.user else [-1, -1]))
-
-    @property
-    def baotu(self) -> str:
-        return str(self.code / ".venv" / "bin" / "baotu")
-
-    @property
-    def superuser_url(self) -> str:
-        return self.environment("init")["BAOTU_SUPERUSER_URL"]
-
-    def environment(self, name: str) -> dict[str, str]:
-        """What a container of this service would see, by this machine's names; nothing of ours gets in."""
-        stated = IMAGE_ENVIRONMENT | {k: filled(v, self.values) for k, v in SERVICES[name]["environment"].items()}
-        mounted = {mount.removesuffix(":ro").rpartition(":")[2] for mount in SERVICES[name].get("volumes", [])}
-        found = {}
-        for variable, value in stated.items():
-            value = value.replace("@postgres:5432/", f"@127.0.0.1:{self.postgres_port}/")
-            value = value.replace("//api-server:8080", f"//127.0.0.1:{self.port}")
-            value = value.replace("0.0.0.0:8088", f"127.0.0.1:{self.port}").replace("0.0.0.0", "127.0.0.1")
-            value = value.replace("/opt/baotu/", f"{self.code}/").replace("$PATH", os.defpath)
-            if value in ("/landing", "/archive", "/state"):
-                value = f"{self.root}{value}" if value in mounted else f"{self.root}/unmounted{value}"
-            found[variable] = value
-        if self.user:
-            found["USER"] = "baotu"  # whom the image knows by this number, and this machine does not
-        return found
-
-    def run(self, name: str, command: list[str], **more: str) -> subprocess.CompletedProcess[str]:
-        """What `docker compose run` or `exec` would do."""
-        environment = {k: v for k, v in (self.environment(name) | more).items() if v}
-        return subprocess.run(
-            [self.baotu, *command[1:]],
-            env=environment, cwd="/", stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, **self.user,
-        )  # fmt: skip
-
-    def start(self, name: str) -> None:
-        with self.log(name).open("wb") as out:
-            self.running[name] = subprocess.Popen(
-                [self.baotu, *SERVICES[name]["command"][1:]],
-                env=self.environment(name), cwd="/", stdin=subprocess.DEVNULL, stdout=out, stderr=out,
-                start_new_session=True, **self.user,
-            )  # fmt: skip
-        self.sessions.add(self.running[name].pid)
-
-    def log(self, name: str) -> Path:
-        return self.root / f"{name}.log"
-
-    def is_healthy(self, name: str) -> bool:
-        return self.run(name, SERVICES[name]["healthcheck"]["test"][1:]).returncode == 0
-
-    def wait_until_healthy(self, name: str) -> None:
-        deadline = time.monotonic() + 120
-        while not self.is_healthy(name):
-            assert self.running[name].poll() is None, self.log(name).read_text()[-4000:]
-            assert time.monotonic() < deadline, f"{name} is not healthy: {self.log(name).read_text()[-4000:]}"
-            time.sleep(1)
-
-    def stop(self, name: str) -> int:
-        """As an engine does: TERM, then, after the grace period, the end of the whole container."""
-        process = self.running.pop(name)
-        grace = float(SERVICES[name].get("stop_grace_period", "10s").removesuffix("s"))
-        with contextlib.suppress(ProcessLookupError):
-            process.send_signal(signal.SIGTERM)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(grace)
-        for left in self.processes():
-            with contextlib.suppress(psutil.Error, ProcessLookupError):
-                if os.getsid(left.pid) == process.pid:
-                    left.kill()
-        return process.wait(10)
-
-    def stop_all(self) -> dict[str, int]:
-        """What nobody depends on first."""
-        return {name: self.stop(name) for name in sorted(self.running, key=lambda name: name == "api-server")}
-
-    def processes(self) -> list[psutil.Process]:
-        """Whatever lives in a session that we started, or with our image's code in its environment."""
-        found = []
-        for process in psutil.process_iter():
-            with contextlib.suppress(psutil.Error, OSError):
-                ours = os.getsid(process.pid) in self.sessions or str(self.code) in process.environ().get("PATH", "")
-                if ours and process.status() != psutil.STATUS_ZOMBIE:
-                    found.append(process)
-        return found
 
 
 @pytest.fixture(scope="module")
@@ -458,3 +306,26 @@ def test_a_delivery_goes_its_way(containers: Containers) -> None:
     assert containers.processes() == []
     with socket.socket() as probe:
         assert probe.connect_ex(("127.0.0.1", containers.port)) != 0
+
+
+def test_kubernetes_runs_the_same() -> None:
+    """The values for the Helm chart name the commands, and the settings, of the compose file."""
+    values = yaml.safe_load((PROJECT / "docs" / "kubernetes-values.yaml").read_text(encoding="utf-8"))
+    parts = {
+        "apiServer": "api-server",
+        "dagProcessor": "dag-processor",
+        "workers": "worker",
+        "migrateDatabaseJob": "init",
+    }
+    for part in ("scheduler", "triggerer", *parts):
+        command = values[part]["command"] + values[part]["args"]
+        assert command == SERVICES[parts.get(part, part)]["command"], part
+    known = {variable["name"] for variable in values["env"]} | set(SERVICES["worker"]["environment"])
+    wanted = {f"BAOTU_{name.upper()}" for name in Settings.model_fields} | set(IMAGE_ENVIRONMENT)
+    assert {name for name in known if name.startswith("BAOTU_")} <= wanted
+    places = {variable["name"]: variable.get("value") for variable in values["env"]}
+    for name in ("BAOTU_LANDING_URL", "BAOTU_ARCHIVE_URL", "BAOTU_STATE_DIR"):
+        assert places[name] == IMAGE_ENVIRONMENT[name]
+        assert places[name] in {mount["mountPath"] for mount in values["volumeMounts"]}
+    assert values["uid"] == values["securityContexts"]["pod"]["runAsUser"] == UID
+    assert f"apache-airflow=={values['airflowVersion']}\n" in (PROJECT / "requirements.lock").read_text()

@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 import psycopg
 import pytest
 
-from baotu import alerts, gate, ingest, landing, publish
+from baotu import alerts, gate, ingest, landing, publish, storage
 from baotu.settings import settings
 from baotu.sources import load_source
 from baotu.warehouse import connect
@@ -103,7 +103,7 @@ def test_killed_while_ingesting(warehouse: Installation, children: list[Any]) ->
     run_ingest()  # dbt and Great Expectations are loaded from here on
 
     def in_archive() -> None:
-        landing._CHUNK = 64
+        storage.CHUNK = 64
         digest = hashlib.sha256
         hashlib.sha256 = lambda *whole: digest(*whole) if whole else _Digest(5)  # type: ignore[assignment]
         run_ingest()

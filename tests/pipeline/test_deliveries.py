@@ -15,7 +15,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from baotu import dbt, deliveries, gate, ingest, landing, publish
+from baotu import dbt, deliveries, gate, ingest, landing, publish, storage
 from baotu.sources import load_source
 from baotu.trace import trace
 from baotu.upgrade import upgrade
@@ -644,7 +644,7 @@ def test_files_that_are_not_at_rest(
                 begun.set()
                 time.sleep(0.0005)
 
-    monkeypatch.setattr(landing, "_CHUNK", 64)
+    monkeypatch.setattr(storage, "CHUNK", 64)
     writer = threading.Thread(target=append)
     writer.start()
     begun.wait()

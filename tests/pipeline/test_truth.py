@@ -12,7 +12,7 @@ from typing import Any
 import openpyxl
 import pytest
 
-from baotu import publish
+from baotu import publish, storage
 from baotu.deliveries import decide
 from baotu.samples import agriculture, food, industry, surveys
 from baotu.sources import load_sources
@@ -783,10 +783,11 @@ def _cells(header: list[str], cells: list[str]) -> dict[str, str]:
 
 def assert_rows_are_delivered(found: Trace) -> None:
     """Each row of a trace stands in the archived file, at that place, with that number."""
-    files = {d["delivery_id"]: delivered(Path(d["archive"])) for d in found.deliveries}
+    kept = storage.kept_at([d["file_sha256"] for d in found.deliveries])
+    files = {d["delivery_id"]: delivered(Path(kept[d["file_sha256"]])) for d in found.deliveries}
     for delivery in found.deliveries:
         original = Path(delivery["file_uri"].removeprefix("file://"))
-        assert original.read_bytes() == Path(delivery["archive"]).read_bytes()
+        assert original.read_bytes() == Path(kept[delivery["file_sha256"]]).read_bytes()
     assert found.rows
     for row in found.rows:
         table = files[row["delivery_id"]]

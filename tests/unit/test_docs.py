@@ -16,7 +16,7 @@ from baotu.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 README, README_ZH = ROOT / "README.md", ROOT / "README.zh-CN.md"
-PAGES = [README, README_ZH, ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [README, README_ZH, ROOT / "CHANGELOG.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").glob("*.md"))]
 #: A picture is taken of a running demo, so it may come after the text.
 PICTURE = "docs/scorecard.png"
 
@@ -173,7 +173,7 @@ def test_both_readmes_are_one() -> None:
 def test_settings_are_all_named() -> None:
     wanted = {f"BAOTU_{name.upper()}" for name in Settings.model_fields}
     for page in (README, README_ZH, ROOT / ".env.example"):
-        assert set(re.findall(r"BAOTU_[A-Z]+_[A-Z]+", _text(page))) == wanted, page.name
+        assert set(re.findall(r"BAOTU_[A-Z]+(?:_[A-Z]+)*", _text(page))) == wanted, page.name
     assert _MACHINE.findall(_text(ROOT / ".env.example")) == []
 
 

@@ -37,6 +37,7 @@ MODULES = [
     {"runs", "approval", "maintenance", "ingest", "deliveries", "replay", "upgrade", "samples", "checklist"},
     {
         "landing",
+        "backup",
         "gate",
         "dbt",
         "publish",
@@ -64,6 +65,7 @@ MODULES = [
         "roles",
         "periods",
         "settings",
+        "storage",
         "migrations",
     },
 ]
