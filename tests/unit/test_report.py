@@ -221,8 +221,8 @@ def parsed(card: Scorecard) -> ElementTree.Element:
 
 
 def words(element: ElementTree.Element) -> str:
-    """What is read on the page: no styles, attributes or drawings."""
-    if element.tag in ("head", "svg"):
+    """What is read on the page: no styles, attributes or drawings, nor the glossary, which says no figure."""
+    if element.tag in ("head", "svg") or element.get("class") == "glossary":
         return ""
     inner = (words(child) + " " + (child.tail or "") for child in element)
     return " ".join(" ".join([element.text or "", *inner]).split())
