@@ -228,8 +228,8 @@ MUTANTS = [
     Mutant(
         8,
         "calls a period final on the day that it ends",
-        "models/marts/mart_target_tracking.sql",
-        "and known_at_on >= period_end_on + finality_lag_days",
+        "macros/definitions.sql",
+        "and {{ known_at }} >= {{ period_end }} + {{ lag_days }} ",
         "",
         ("mart_target_tracking::target_finality_and_running_periods",),
     ),
