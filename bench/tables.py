@@ -3,7 +3,6 @@
 import csv
 import os
 import platform
-import statistics
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -27,11 +26,6 @@ def machine() -> str:
         f"{processor}, {os.cpu_count()} cores, {psutil.virtual_memory().total / 2**30:.0f} GiB; load at the start"
         f" {os.getloadavg()[0]:.1f}; Python {platform.python_version()}, {versions}"
     )
-
-
-def middle(values: Sequence[float]) -> str:
-    """Median, and how far apart the runs were."""
-    return f"{statistics.median(values):.3g} ({min(values):.3g}–{max(values):.3g})"
 
 
 def percentile(values: Sequence[float], share: float) -> float:

@@ -33,7 +33,6 @@ Progress = Callable[[str], None]
 
 #: Of the layout above; a later one that this code cannot read has another.
 FORMAT = 1
-_CHUNK = 1 << 20
 #: Where a server is, what it is called there: of the machine that was backed up, not of the one that is restored.
 _PLACES = ("_URL",)
 
@@ -175,7 +174,7 @@ def restore(backup: Path, progress: Progress, start: Callable[[], None] = lambda
             archive.location(sha256)
         except FileNotFoundError:
             with archive.draft() as draft, (backup.parent / "archive" / sha256).open("rb") as incoming:
-                shutil.copyfileobj(incoming, draft.file, _CHUNK)
+                shutil.copyfileobj(incoming, draft.file, storage.CHUNK)
                 archive.keep(draft, sha256)
     metadata = _metadata_url()
     if metadata is not None and (backup / "airflow.dump").exists() and _is_empty(metadata):
@@ -184,10 +183,9 @@ def restore(backup: Path, progress: Progress, start: Callable[[], None] = lambda
     progress("warehouse")
     _load(warehouse_url(), backup / "warehouse.dump")
     with connect() as connection:
-        for (schema,) in connection.execute(
-            "select nspname from pg_namespace where nspname = 'quality' or nspname = 'marts'"
-        ).fetchall():
-            grant_reading(connection, schema)
+        grant_reading(connection, "quality")
+        if manifest["publication"] is not None:
+            grant_reading(connection, "marts")
         grant_reading(connection, "quarantine", "bi_steward")
         connection.execute("analyze")
         found_rows, saved_rows = _rows_by_table(connection), manifest["tables"]
@@ -248,10 +246,10 @@ def _load(url: str, path: Path) -> None:
 
 def _run(program: str, url: str, *arguments: str) -> None:
     """One of the wheel's programs, of the server's own version where it has that, else of a later one. Raises BackupError."""
-    address = conninfo_to_dict(_libpq(url))
+    address = conninfo_to_dict(services.libpq(url))
     # Whatever else it says, such as sslmode, holds for the tools too; but a command line is everybody's to read.
     password = address.pop("password", None)
-    with psycopg.connect(_libpq(url)) as connection:
+    with psycopg.connect(services.libpq(url)) as connection:
         server = connection.info.server_version // 10_000
     # What a later pg_dump writes, an older server does not take back: SET transaction_timeout is an error on 16.
     version = min((known for known in INSTALLATIONS if known >= server), default=None)
@@ -271,11 +269,6 @@ def _run(program: str, url: str, *arguments: str) -> None:
     if done.returncode != 0:
         said = " ".join(done.stderr.split())[:600]
         raise BackupError(f"{program} failed (exit code {done.returncode}): {said}")
-
-
-def _libpq(url: str) -> str:
-    """Without SQLAlchemy's driver in its scheme."""
-    return f"postgresql:{url.split(':', maxsplit=1)[1]}"
 
 
 def _metadata_url() -> str | None:
@@ -308,7 +301,7 @@ def _rows_by_table(connection: psycopg.Connection[Any]) -> dict[str, int]:
 
 
 def _is_empty(url: str) -> bool:
-    with psycopg.connect(_libpq(url)) as connection:
+    with psycopg.connect(services.libpq(url)) as connection:
         return bool(_value(connection, "select count(*) = 0 from pg_tables where schemaname = 'public'"))
 
 

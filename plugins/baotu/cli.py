@@ -107,8 +107,11 @@ def up() -> None:
 
 def _up() -> Any:
     from baotu import publish, services
+    from baotu.settings import settings
 
     _only_where_services_start()
+    if (executor := settings().executor) != "LocalExecutor":
+        raise services.ServiceError(f"BAOTU_EXECUTOR={executor} is for containers: nobody here would run the tasks")
     _make_roles()
     _upgrade()
     addresses = services.start(lambda step: _say(f"… {step}"))

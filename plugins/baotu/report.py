@@ -971,7 +971,7 @@ def templates() -> Environment:
     )
     environment.filters["moment"] = _moment
     environment.globals |= {"LIGHTS": LIGHTS, "VERDICTS": VERDICTS, "NOTHING": NOTHING, "Label": Label}
-    environment.globals["glossary"] = glossary.topics
+    environment.globals |= {"glossary": glossary.topics}
     return environment
 
 

@@ -506,14 +506,15 @@ def _run(name: str, command: list[str], environment: dict[str, str], told: str =
         raise ServiceError(f"Airflow could not be prepared ({name}, exit code {done.returncode}): see {log_path(name)}")
 
 
-def _libpq(url: str) -> str:
+def libpq(url: str) -> str:
+    """Without SQLAlchemy's driver in its scheme."""
     return f"postgresql:{url.split(':', maxsplit=1)[1]}"
 
 
 def _schema_revision(url: str) -> str | None:
     """Where Airflow's database stands, if it stands."""
     try:
-        with psycopg.connect(_libpq(url), connect_timeout=10) as connection:
+        with psycopg.connect(libpq(url), connect_timeout=10) as connection:
             row = connection.execute("select version_num from alembic_version").fetchone()
             return str(row[0]) if row else None
     except psycopg.Error:
@@ -777,7 +778,7 @@ def check(name: str) -> None:
         "select extract(epoch from now() - max(latest_heartbeat))::float8 from job"
         " where job_type = %s and hostname = %s and state = 'running'"
     )
-    with psycopg.connect(_libpq(metadata_url()), connect_timeout=10) as connection:
+    with psycopg.connect(libpq(metadata_url()), connect_timeout=10) as connection:
         row = connection.execute(query, [_JOBS[name], socket.gethostname()]).fetchone()
     age = row[0] if row else None
     if age is None or age > HEARTBEAT_LIMIT:
@@ -818,7 +819,7 @@ def housekeeping(progress: Progress, *, keep_days: int = 30) -> None:
     arguments = ["db", "clean", "--clean-before-timestamp", before.isoformat(), "--skip-archive", "--yes"]
     _run("clean", _airflow(*arguments), airflow_environment())
     # Else what follows takes new space: after 260 runs and their cleaning the database grew on as before.
-    with psycopg.connect(_libpq(metadata_url()), autocommit=True) as connection:
+    with psycopg.connect(libpq(metadata_url()), autocommit=True) as connection:
         connection.execute("vacuum (analyze)")
     logs = airflow_home() / "logs"
     # Deepest first, so that directories are empty when their turn comes.

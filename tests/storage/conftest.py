@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -76,19 +77,19 @@ def _answers(port: int) -> bool:
 
 
 @dataclass
-class Area:
+class Area(ABC):
     """A landing area or an archive, as its owner sees it: without the code under test."""
 
     url: str
 
-    def put(self, name: str, content: bytes) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def put(self, name: str, content: bytes) -> None: ...
 
-    def names(self) -> list[str]:
-        raise NotImplementedError
+    @abstractmethod
+    def names(self) -> list[str]: ...
 
-    def read(self, name: str) -> bytes:
-        raise NotImplementedError
+    @abstractmethod
+    def read(self, name: str) -> bytes: ...
 
 
 @dataclass
