@@ -187,6 +187,8 @@ def restore(backup: Path, progress: Progress, start: Callable[[], None] = lambda
         if manifest["publication"] is not None:
             grant_reading(connection, "marts")
         grant_reading(connection, "quarantine", "bi_steward")
+    # One transaction a table: autovacuum does the same meanwhile, and two that hold several would wait for each other.
+    with connect(autocommit=True) as connection:
         connection.execute("analyze")
         found_rows, saved_rows = _rows_by_table(connection), manifest["tables"]
         differing = {
