@@ -194,7 +194,8 @@ def test_every_chart_shows_rows(browser: Browser, slug: str, tmp_path: Path) -> 
 
 
 def test_numbers_are_those_of_the_marts(installation: Installation, browser: Browser) -> None:
-    (stand,) = browser.open("targets")["目标现状 Where targets stand"]
+    targets = browser.open("targets")
+    (stand,) = targets["目标现状 Where targets stand"]
     lights = {"green": "● 绿", "yellow": "▲ 黄", "red": "✖ 红", "grey": "– 灰"}
     assert [
         (row["indicator_id"], number(row["value"]), number(row["denominator"]), row["light_zh"]) for row in stand
@@ -203,6 +204,16 @@ def test_numbers_are_those_of_the_marts(installation: Installation, browser: Bro
         for indicator, value, n, light in installation.query(
             "select indicator_id, value, denominator, light from marts.mart_target_tracking where is_current and"
             " is_headline and period_type = 'year' and period_start_on = '2022-01-01' order by indicator_id"
+        )
+    ]
+    # The filter begins with the last month's end.
+    (known,) = targets["各月末所知 As known at each month end"]
+    assert {row["as_of_zh"] for row in known} == {"2022-12-31"}
+    assert [(row["indicator_id"], number(row["value"]), number(row["denominator"])) for row in known] == [
+        (indicator, number(value), number(n))
+        for indicator, value, n in installation.query(
+            "select indicator_id, value, denominator from marts.mart_target_tracking where not is_current and"
+            " is_headline and period_type = 'year' and as_of_on = '2022-12-31' order by indicator_id"
         )
     ]
     rates = browser.open("pass-rates")
