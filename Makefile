@@ -96,11 +96,15 @@ lint: venv ## ruff, mypy, sqlfluff
 docs: venv ## dbt's documentation of the published marts, into .baotu/docs
 	@$(BAOTU) docs
 
-env: ## .env with fresh passwords for docker compose; an existing one is left alone
-	@test ! -e .env || { echo ".env exists: add what it lacks from .env.example, or move it away" >&2; exit 1; }
-	@umask 077; while IFS= read -r line; do case "$$line" in \
-		[A-Z]*_PASSWORD=) echo "$$line$$(od -An -N20 -tx1 /dev/urandom | tr -d ' \n')" ;; \
-		*) printf '%s\n' "$$line" ;; esac; done < .env.example > .env
+# Readable for the image's user in a directory that on this machine is only its owner's. A password that an older .env
+# has is taken over; one that exists is left alone.
+env: ## .env and secrets/ with fresh passwords for docker compose; what exists is left alone
+	@umask 077; test -e .env || cp .env.example .env; mkdir -p secrets; \
+	for name in $$(sed -n 's|.*{file: secrets/\([A-Z_]*\)}|\1|p' docker-compose.yml); do \
+		test -s secrets/$$name && continue; \
+		known=$$(sed -n "s/^$$name=//p" .env | tail -n 1); \
+		printf %s "$${known:-$$(od -An -N20 -tx1 /dev/urandom | tr -d ' \n')}" > secrets/$$name; chmod 444 secrets/$$name; \
+	done
 
 clean: ## Remove caches and the environments; never data
 	rm -rf $(VENV) $(VENV_BI) .pytest_cache .mypy_cache .ruff_cache .hypothesis dbt_project/target dbt_project/logs

@@ -27,7 +27,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from baotu import publish, services, storage
 from baotu.embedded import INSTALLATIONS
 from baotu.settings import Credentials
-from baotu.warehouse import build_lock, connect, grant_reading, known_revisions, warehouse_url
+from baotu.warehouse import build_lock, connect, known_revisions, let_bi_read, warehouse_url
 
 Progress = Callable[[str], None]
 
@@ -183,10 +183,7 @@ def restore(backup: Path, progress: Progress, start: Callable[[], None] = lambda
     progress("warehouse")
     _load(warehouse_url(), backup / "warehouse.dump")
     with connect() as connection:
-        grant_reading(connection, "quality")
-        if manifest["publication"] is not None:
-            grant_reading(connection, "marts")
-        grant_reading(connection, "quarantine", "bi_steward")
+        let_bi_read(connection)
     # One transaction a table: autovacuum does the same meanwhile, and two that hold several would wait for each other.
     with connect(autocommit=True) as connection:
         connection.execute("analyze")

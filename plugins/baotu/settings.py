@@ -1,6 +1,7 @@
 """Where Baotu finds things: environment, then `.env`, then these defaults, and nothing else."""
 
 import os
+import re
 import secrets
 from functools import cache
 from pathlib import Path
@@ -40,6 +41,8 @@ class Settings(BaseSettings):
     sign_in: Literal["simple", "fab"] = "simple"
     #: Airflow's API server where every service runs in a container of its own; unset: they are started here.
     airflow_url: str | None = None
+    #: In containers: where the passwords are mounted that other settings name as `{NAME}`.
+    secrets_dir: Path = Path("/run/secrets")
     #: For `baotu init` in a container: who makes the roles and databases on a server that is Baotu's alone, and the
     #: passwords that `bi_reader` and, if it is wanted, `bi_steward` get there.
     superuser_url: str | None = None
@@ -60,7 +63,24 @@ class Settings(BaseSettings):
 @cache
 def settings() -> Settings:
     """The process's settings, read once. Tests call `settings.cache_clear()` after changing the environment."""
+    _put_secrets_in(Settings().secrets_dir)
     return Settings()
+
+
+def _put_secrets_in(secrets_dir: Path) -> None:
+    """Where a container's environment says `{NAME}`, and a secret of that name is mounted, put its content.
+
+    So passwords are in files, which whoever may inspect a container does not see, and URLs that hold them need no
+    second place. Only the process and those it starts see the result.
+    """
+    for variable, value in os.environ.items():
+        filled = re.sub(
+            r"\{([A-Z_]+)\}",
+            lambda found: path.read_text().strip() if (path := secrets_dir / found[1]).is_file() else found[0],
+            value,
+        )
+        if filled != value:
+            os.environ[variable] = filled
 
 
 class Credentials:

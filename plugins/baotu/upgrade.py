@@ -6,7 +6,7 @@ from contextlib import ExitStack
 
 from baotu import dbt
 from baotu.sources import load_sources
-from baotu.warehouse import build_lock, connect, ensure_raw, grant_reading, migrate, source_lock
+from baotu.warehouse import build_lock, connect, ensure_raw, let_bi_read, migrate, source_lock
 
 
 def upgrade(progress: Callable[[str], None] = lambda _: None) -> bool:
@@ -23,9 +23,8 @@ def upgrade(progress: Callable[[str], None] = lambda _: None) -> bool:
         with connect() as connection:
             for source in sources.values():
                 ensure_raw(connection, source)
-            # Each time: on a server of one's own the roles may have been made since.
-            grant_reading(connection, "quality")
-            grant_reading(connection, "quarantine", "bi_steward")
+            # Each time: on a server of one's own the roles may have been made since, and a restore killed before it.
+            let_bi_read(connection)
         with connect(autocommit=True) as connection:
             installed = connection.execute(
                 "select to_regclass('staging.stg_' || source) is not null from unnest(%s::text[]) as source",

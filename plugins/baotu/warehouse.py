@@ -188,6 +188,14 @@ def grant_reading(connection: psycopg.Connection, schema: str, role: str = "bi_r
     connection.execute(sql.SQL("grant select on all tables in schema {} to {}").format(*names))
 
 
+def let_bi_read(connection: psycopg.Connection) -> None:
+    """Grant the roles of BI what is there and theirs to read. Marts to come are granted as they are published."""
+    grant_reading(connection, "quality")
+    if connection.execute("select to_regnamespace('marts')").fetchone() != (None,):
+        grant_reading(connection, "marts")
+    grant_reading(connection, "quarantine", "bi_steward")
+
+
 def run_by() -> str:
     """Who acts, for decisions: the signed-in user of this machine."""
     return os.environ.get("SUDO_USER") or os.environ.get("USER") or os.environ.get("LOGNAME") or "unknown"

@@ -22,7 +22,6 @@ import httpx
 import psutil
 import yaml
 from conftest import new_directory
-from dotenv import dotenv_values
 
 from baotu.embedded import free_port
 from baotu.settings import PROJECT
@@ -40,35 +39,31 @@ IMAGE_ENVIRONMENT: dict[str, str] = dict(
 )
 #: Of the image's user; without a name here.
 UID = int(re.search(r"--uid (\d+)", DOCKERFILE)[1])  # type: ignore[index]
-VARIABLE = re.compile(r"\$\{([A-Z_]+)(?:(:[-?])([^}]*))?\}")
+VARIABLE = re.compile(r"\$\{([A-Z_]+):-([^}]*)\}")
 
 
-def made_env() -> dict[str, str]:
-    """What `make env` writes beside .env.example."""
+def made_env(written: str = "") -> dict[str, str]:
+    """The passwords that `make env` makes, beside an .env that is there already."""
     checkout = new_directory("env")
-    for name in ("Makefile", ".env.example", "requirements.lock"):
+    for name in ("Makefile", ".env.example", "requirements.lock", "docker-compose.yml"):
         shutil.copy(PROJECT / name, checkout)
+    if written:
+        (checkout / ".env").write_text(written)
     make = ["make", "-s", "-C", str(checkout), "env"]
-    subprocess.run(make, check=True)
-    written = checkout / ".env"
-    assert written.stat().st_mode & 0o777 == 0o600
-    before = written.read_text()
-    assert subprocess.run(make, capture_output=True, check=False).returncode != 0
-    assert written.read_text() == before  # an existing one is nobody's to overwrite
-    return {name: value for name, value in dotenv_values(written, interpolate=False).items() if value}
+    made: dict[str, str] = {}
+    for _twice in range(2):
+        subprocess.run(make, check=True)
+        found = {path.name: path.read_text() for path in (checkout / "secrets").iterdir()}
+        assert found == (made or found)  # what exists is nobody's to overwrite
+        made = found
+    assert (checkout / "secrets").stat().st_mode & 0o777 == 0o700
+    assert (checkout / ".env").read_text() == (written or (PROJECT / ".env.example").read_text())
+    return made
 
 
 def filled(text: str, values: dict[str, str]) -> str:
     """A value as compose interpolates it."""
-
-    def value(match: re.Match[str]) -> str:
-        name, how, rest = match.groups()
-        if found := values.get(name):
-            return found
-        assert how == ":-", f"{name} is required"
-        return str(rest)
-
-    return VARIABLE.sub(value, text)
+    return VARIABLE.sub(lambda match: values.get(match[1]) or match[2], text)
 
 
 def service_of(name: str) -> str:
@@ -123,7 +118,7 @@ class Containers:
 
     @property
     def superuser_url(self) -> str:
-        return self.environment("init")["BAOTU_SUPERUSER_URL"]
+        return f"postgresql://postgres:{self.values['POSTGRES_PASSWORD']}@127.0.0.1:{self.postgres_port}/postgres"
 
     def environment(self, name: str) -> dict[str, str]:
         """What a container of this service would see, by this machine's names; nothing of ours gets in."""
@@ -140,9 +135,18 @@ class Containers:
             if value in ("/landing", "/archive", "/state"):
                 value = f"{self.root}{value}" if value in mounted else f"{self.root}/unmounted{value}"
             found[variable] = value
+        found["BAOTU_SECRETS_DIR"] = str(self.secrets(name))
         if self.user:
             found["USER"] = "baotu"  # whom the image knows by this number, and this machine does not
         return found
+
+    def secrets(self, name: str) -> Path:
+        """Where an engine would mount the files of those secrets that a service is given, and no others."""
+        mounted = self.root / "secrets" / name
+        mounted.mkdir(parents=True, exist_ok=True)
+        for secret in SERVICES[name].get("secrets", []):
+            (mounted / secret).write_text(self.values[secret])
+        return mounted
 
     def run(self, name: str, command: list[str], **more: str) -> subprocess.CompletedProcess[str]:
         """What `docker compose run` or `exec` would do in a service, or in one of several containers of it (`worker-2`)."""
@@ -181,9 +185,9 @@ class Containers:
         here = f"dir {self.root}/redis\\nport {self.redis_port}\\nbind 127.0.0.1\\n"
         with self.log("redis").open("wb") as out:
             self.running["redis"] = subprocess.Popen(
-                [*shell, script.replace("$$", "$").replace("/tmp/", f"{self.root}/redis/").replace("dir /data\\n", here)],
-                env={"PATH": os.defpath} | {k: filled(v, self.values) for k, v in SERVICES["redis"]["environment"].items()},
-                stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True,
+                [*shell, script.replace("$$", "$").replace("/tmp/", f"{self.root}/redis/").replace("dir /data\\n", here)
+                    .replace("/run/secrets", str(self.secrets("redis")))],
+                env={"PATH": os.defpath}, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True,
             )  # fmt: skip
         self.sessions.add(self.running["redis"].pid)
 

@@ -62,29 +62,36 @@ def test_compose_file_is_valid(dotenv: dict[str, str]) -> None:
         assert done.returncode == 0, done.stderr
 
 
-def test_variables_are_those_of_the_example(dotenv: dict[str, str]) -> None:
+def test_variables_are_those_of_the_example() -> None:
     example = (PROJECT / ".env.example").read_text(encoding="utf-8")
-    named = set(re.findall(r"^#?([A-Z_]+)=", example, re.MULTILINE))
-    wanted = {(name, how) for name, how, _ in VARIABLE.findall(COMPOSE.read_text(encoding="utf-8"))}
-    assert {name for name, _ in wanted} <= named
-    assert {how for _, how in wanted} == {":?", ":-"}
-    # Required: empty in the example, filled by `make env`, and each with its own.
-    required = {name for name, how in wanted if how == ":?"}
-    assert required == set(re.findall(r"^([A-Z_]+)=", example, re.MULTILINE)) == set(dotenv)
-    assert re.findall(r"^[A-Z_]+=.+", example, re.MULTILINE) == []
+    # All may be left out: nothing is required, nothing is set.
+    assert re.findall(r"^[A-Z_]+=", example, re.MULTILINE) == []
+    text = COMPOSE.read_text(encoding="utf-8")
+    assert len(re.findall(r"(?<!\$)\$\{", text)) == len(VARIABLE.findall(text))
+    assert {name for name, _ in VARIABLE.findall(text)} <= set(re.findall(r"^#([A-Z_]+)=", example, re.MULTILINE))
+
+
+def test_passwords_are_made_once_and_each_its_own(dotenv: dict[str, str]) -> None:
+    secrets = yaml.safe_load(COMPOSE.read_text(encoding="utf-8"))["secrets"]
+    assert secrets == {name: {"file": f"secrets/{name}"} for name in dotenv}
     assert len(set(dotenv.values())) == len(dotenv)
-    assert all(re.fullmatch(r"[\w-]{40,}", value) for value in dotenv.values())
+    assert all(re.fullmatch(r"[0-9a-f]{40}", value) for value in dotenv.values())
+    # An installation whose passwords stood in .env keeps them.
+    assert made_env("POSTGRES_PASSWORD=of-before\n")["POSTGRES_PASSWORD"] == "of-before"
 
 
-def test_no_secret_stands_in_the_file() -> None:
+def test_passwords_are_files_and_each_service_has_those_that_it_names() -> None:
     for name, service in SERVICES.items():
-        for variable, value in service["environment"].items():
+        said = str({**service, "secrets": None})
+        named = set(re.findall(r"\{([A-Z_]+)\}", said)) | set(re.findall(r"/run/secrets/([A-Z_]+)", said))
+        assert named == set(service.get("secrets", [])), name
+        for variable, value in service.get("environment", {}).items():
             secrets = re.findall(r"://[^:/]*:(.*)@", value) + re.findall(r'"password": "(.*?)"', value)
             secrets += [value] if variable.endswith(("PASSWORD", "SECRET_ACCESS_KEY")) else []
             for secret in secrets:
-                assert re.fullmatch(r"\$\{[A-Z_]+:\?[^}]*\}", secret), f"{name}: {variable}"
+                assert re.fullmatch(r"\{[A-Z_]+\}", secret), f"{name}: {variable}"
     # The superuser is known to those two, and nobody who runs tasks.
-    knowing = {name for name, service in SERVICES.items() if "${POSTGRES_PASSWORD" in str(service["environment"])}
+    knowing = {name for name, service in SERVICES.items() if "POSTGRES_PASSWORD" in service.get("secrets", [])}
     assert knowing == {"postgres", "init"}
     assert not re.search(r"PASSWORD|SECRET|_KEY", DOCKERFILE)
 
