@@ -106,9 +106,11 @@ def forget_other_versions() -> None:
 
 
 def _node_result(result: Any) -> NodeResult:
+    # A macro that is run by itself has no node.
+    kind = result.node.resource_type if hasattr(result, "node") else "operation"
     return NodeResult(
-        node=result.node.name,
-        resource_type=str(getattr(result.node.resource_type, "value", result.node.resource_type)),
+        node=result.node.name if hasattr(result, "node") else result.unique_id,
+        resource_type=str(getattr(kind, "value", kind)),
         status=str(getattr(result.status, "value", result.status)),
         seconds=float(result.execution_time or 0),
         # dbt appends its macro stack; the first part says what is wrong.

@@ -4,11 +4,14 @@ import json
 import re
 from typing import Any
 
+import pytest
+import yaml
 from click.testing import CliRunner
 
 from baotu import dbt
 from baotu.cli import main
 from baotu.glossary import topics
+from baotu.settings import PROJECT
 from tests.pipeline.conftest import City
 
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
@@ -56,3 +59,20 @@ def test_page_stands_alone_and_knows_the_marts(in_city: City) -> None:
             reached.add(node)
             waiting += manifest["parent_map"].get(node, [])
     assert {"source.baotu.raw.food_spot_checks", "source.baotu.raw.satisfaction_surveys"} <= reached
+
+
+def test_what_a_cluster_would_spread_can_be(in_city: City) -> None:
+    """Citus wants the column in each unique index. There is none here to try it on, and `distribute` says so."""
+    variables = yaml.safe_load((PROJECT / "dbt_project" / "dbt_project.yml").read_text(encoding="utf-8"))["vars"]
+    spread, replicated = variables["distributed_by"], variables["replicated"]
+    for relation in (*spread, *replicated):
+        assert in_city.rows("select to_regclass(%s) is not null as there", relation) == [{"there": True}], relation
+    for relation, column in spread.items():
+        unique = in_city.rows(
+            "select array_agg(attname::text) as columns from pg_index inner join pg_attribute on attrelid = indrelid and"
+            " attnum = any(indkey) where indisunique and indrelid = %s::regclass group by indexrelid",
+            relation,
+        )
+        assert all(column in index["columns"] for index in unique), relation
+    with pytest.raises(dbt.DbtError, match=r"no extension citus.*deploy-citus\.md"):
+        dbt.run("citus", ["run-operation", "distribute"])
