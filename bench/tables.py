@@ -3,11 +3,15 @@
 import csv
 import os
 import platform
+import statistics
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
 import psutil
+
+from bench.server import Used
 
 RESULTS = Path(__file__).parent / "results"
 #: What a figure may depend on.
@@ -26,6 +30,69 @@ def machine() -> str:
         f"{processor}, {os.cpu_count()} cores, {psutil.virtual_memory().total / 2**30:.0f} GiB; load at the start"
         f" {os.getloadavg()[0]:.1f}; Python {platform.python_version()}, {versions}"
     )
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One subject of a measure: its runs, what they worked on, and what it is compared with.
+
+    `against` is the baseline of the same turns; `bar` the greatest ratio to it that was promised, `bar_mb` the most
+    memory. `disk_mb` is what it leaves in the database. MB are 10⁶ bytes.
+    """
+
+    measure: str
+    subject: str
+    runs: Sequence[Used]
+    rows: int | None = None
+    megabytes: float | None = None
+    against: "Figure | None" = None
+    bar: float | None = None
+    bar_mb: float | None = None
+    disk_mb: float | None = None
+
+    @property
+    def seconds(self) -> float:
+        return statistics.median(run.seconds for run in self.runs)
+
+    @property
+    def peak_mb(self) -> float | None:
+        """The highest of all runs."""
+        return max((run.peak_mb for run in self.runs if run.peak_mb is not None), default=None)
+
+    @property
+    def ratio(self) -> float | None:
+        """Median over the turns of this to its baseline in the same turn: both met the same neighbours."""
+        if self.against is None:
+            return None
+        if len(self.runs) != len(self.against.runs):
+            return self.seconds / self.against.seconds
+        return statistics.median(
+            mine.seconds / base.seconds for mine, base in zip(self.runs, self.against.runs, strict=True)
+        )
+
+    @property
+    def row(self) -> dict[str, object]:
+        """The figure as a line of the table."""
+        taken = [run.seconds for run in self.runs]
+        ratio, peak = self.ratio, self.peak_mb
+        bars = []
+        if self.bar is not None and ratio is not None:
+            bars.append(f"≤ {self.bar:g} {'met' if ratio <= self.bar else 'not met'}")
+        if self.bar_mb is not None and peak is not None:
+            bars.append(f"≤ {self.bar_mb:g} MB {'met' if peak <= self.bar_mb else 'not met'}")
+        return {
+            "measure": self.measure,
+            "what": self.subject,
+            "rows": f"{self.rows:,}" if self.rows is not None else "",
+            "MB": f"{self.megabytes:,.1f}" if self.megabytes is not None else "",
+            "runs": len(taken),
+            "median, s": f"{self.seconds:,.2f}",
+            "least – most, s": f"{min(taken):,.2f} – {max(taken):,.2f}",
+            "ratio": f"{ratio:.2f}" if ratio is not None else "1",
+            "bar": ", ".join(bars),
+            "peak memory, MB": f"{peak:,.0f}" if peak is not None else "",
+            "on disk, MB": f"{self.disk_mb:,.0f}" if self.disk_mb is not None else "",
+        }
 
 
 def percentile(values: Sequence[float], share: float) -> float:

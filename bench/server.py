@@ -1,0 +1,126 @@
+"""What every measure stands on: an installation of its own on a PostgreSQL of its own, and processes that are watched.
+
+The server is the embedded one with its own settings (durable, WAL written, as an installation has it), in a directory that
+is deleted afterwards; databases are made from one that is upgraded and empty.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+PROJECT = Path(__file__).resolve().parents[1]
+#: Of the environment with other tools (`make bench` makes it); without it they are left out.
+BENCH_PYTHON = PROJECT / ".venv-bench" / "bin" / "python"
+_PASSWORD = "of-this-bench"
+
+
+@dataclass
+class Used:
+    """What one run took: seconds of the measure itself, peak memory in MB of 10⁶ bytes where a process was watched,
+    and what else it said."""
+
+    seconds: float
+    peak_mb: float | None
+    said: dict[str, Any]
+
+
+class Installation:
+    """A server with databases made for measuring, and a state directory that the environment points at."""
+
+    def __init__(self, state: Path) -> None:
+        from baotu.embedded import Server
+
+        self.state = state
+        self.server = Server(state / "postgres", 18)
+
+    def start(self) -> None:
+        """Start the server and make the database that others are copies of."""
+        self.server.start()
+        self.server.ensure_role("baotu", _PASSWORD)
+        self.use(self.database("upgraded", template=None))
+        from baotu.upgrade import upgrade
+
+        upgrade()
+
+    def database(self, name: str, template: str | None = "upgraded") -> str:
+        """Make the database `name` anew and return its owner's URL."""
+        with psycopg.connect(self.server.superuser_url(), autocommit=True) as connection:
+            connection.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
+            if template is not None:
+                connection.execute("select pg_terminate_backend(pid) from pg_stat_activity where datname = %s", [template])
+                connection.execute(
+                    sql.SQL("create database {} template {} owner baotu").format(
+                        sql.Identifier(name), sql.Identifier(template)
+                    )
+                )
+        self.server.ensure_database(name, "baotu")
+        return self.server.url("baotu", _PASSWORD, name)
+
+    def use(self, url: str) -> None:
+        """Point this process, and those that it starts, at a database."""
+        from baotu.settings import settings
+
+        os.environ |= {
+            "BAOTU_WAREHOUSE_URL": url,
+            "BAOTU_STATE_DIR": str(self.state),
+            "BAOTU_LANDING_URL": str(self.state / "landing"),
+        }
+        settings.cache_clear()
+
+    def fresh(self, name: str = "measured") -> str:
+        """A copy of the upgraded database, in use; its URL."""
+        url = self.database(name)
+        self.use(url)
+        return url
+
+    def checkpoint(self) -> None:
+        """Before a measure: what the one before left to be written is none of its business."""
+        with psycopg.connect(self.server.superuser_url(), autocommit=True) as connection:
+            connection.execute("checkpoint")
+
+
+@contextmanager
+def installation() -> Iterator[Installation]:
+    """A started installation, deleted afterwards."""
+    state = Path(tempfile.mkdtemp(prefix="baotu-bench-"))
+    state.chmod(0o711)  # root's server runs as another user
+    made = Installation(state)
+    try:
+        made.start()
+        yield made
+    finally:
+        made.server.remove()
+        shutil.rmtree(state, ignore_errors=True)
+
+
+def alone(module: str, *arguments: object, python: str | Path = sys.executable) -> Used:
+    """Run `python -m bench.<module> ARGUMENTS` in a process of its own, which calls `child.report`."""
+    done = subprocess.run(
+        [str(python), "-m", f"bench.{module}", *map(str, arguments)],
+        cwd=PROJECT, capture_output=True, text=True,
+    )  # fmt: skip
+    if done.returncode:
+        raise RuntimeError(f"bench.{module} {' '.join(map(str, arguments))}:\n{done.stderr[-3000:]}")
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return Used(found.pop("seconds"), found.pop("peak_mb"), found)
+
+
+def in_turns(made: Installation, runs: int, subjects: Sequence[Callable[[], Used]]) -> list[list[Used]]:
+    """Each subject once, then each again: a machine that others use is as busy for one as for the other."""
+    taken: list[list[Used]] = [[] for _ in subjects]
+    for _ in range(runs):
+        for subject, each in zip(subjects, taken, strict=True):
+            made.checkpoint()
+            each.append(subject())
+    return taken
