@@ -118,7 +118,9 @@ def measure(made: Installation, rows: int, runs: int) -> list[Figure]:
     assert rows_read >= rows * 0.999, rows_read
     return [
         baseline,
-        Figure("load", "baotu load", mine, rows=rows, megabytes=size / 1e6, against=baseline, bar=RATIO, bar_mb=PEAK_MB),
+        Figure(
+            "load", "baotu load", mine, rows=rows, megabytes=size / 1e6, against=baseline, bar=RATIO, bar_mb=PEAK_MB
+        ),
         *(
             Figure("load", name, used, rows=rows, megabytes=size / 1e6, against=baseline)
             for name, used in [*zip(list(OTHERS.values())[:2], rest, strict=False), *slow]

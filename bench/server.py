@@ -58,7 +58,9 @@ class Installation:
         with psycopg.connect(self.server.superuser_url(), autocommit=True) as connection:
             connection.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
             if template is not None:
-                connection.execute("select pg_terminate_backend(pid) from pg_stat_activity where datname = %s", [template])
+                connection.execute(
+                    "select pg_terminate_backend(pid) from pg_stat_activity where datname = %s", [template]
+                )
                 connection.execute(
                     sql.SQL("create database {} template {} owner baotu").format(
                         sql.Identifier(name), sql.Identifier(template)

@@ -4,12 +4,12 @@ import hashlib
 import json
 import logging
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 import psycopg
@@ -20,7 +20,7 @@ from psycopg.types.json import Jsonb
 from baotu import alerts, quarantine, storage
 from baotu.exports import unescape
 from baotu.periods import parse_period
-from baotu.readers import Reading, Refused, facts, read
+from baotu.readers import Block, Reading, Refused, facts, read
 from baotu.sources import CORRECTS_DELIVERY, Source
 from baotu.versions import rules_version
 from baotu.warehouse import RAW_KEYS, ensure_raw
@@ -444,25 +444,55 @@ def _copy(connection: psycopg.Connection, source: Source, delivery_id: int, read
     statement = sql.SQL("copy {} ({}) from stdin").format(
         sql.Identifier("raw", source.id), sql.SQL(", ").join(map(sql.Identifier, columns))
     )
-    row_no = 0
+    rows_read = 0
     is_ours = CORRECTS_DELIVERY in reading.columns
     with connection.cursor() as cursor, cursor.copy(statement) as copy:
-        for row_no, row in enumerate(reading.rows(), start=1):
-            values, extra = row.values, row.extra
+        for block in reading.blocks():
             if is_ours:
-                values = [text and unescape(text) for text in values]
-                extra = {key: text and unescape(text) for key, text in extra.items()}
-            copy.write_row(
-                (
-                    delivery_id,
-                    row_no,
-                    row.part,
-                    row.file_row,
-                    *values,
-                    json.dumps(extra, ensure_ascii=False) if extra else None,
-                )
-            )
-    return row_no
+                block = _unescaped(block)
+            copy.write(_copy_text(delivery_id, rows_read + 1, block))
+            rows_read += len(block.file_rows)
+    return rows_read
+
+
+def _unescaped(block: Block) -> Block:
+    columns = [[text and unescape(text) for text in column] for column in block.columns]
+    extras = [{key: text and unescape(text) for key, text in extra.items()} for extra in block.extras]
+    return block._replace(columns=columns, extras=extras)
+
+
+_NULL = r"\N"
+_ESCAPES = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
+
+
+def _copy_text(delivery_id: int, row_no: int, block: Block) -> str:
+    """A block as COPY's own text, its first row numbered ROW_NO. Cell by cell psycopg takes twice as long."""
+    count = len(block.file_rows)
+    keys = [[str(delivery_id)] * count, [*map(str, range(row_no, row_no + count))]]
+    place = [[block.part] * count, [*map(str, block.file_rows)]]
+    extras = [json.dumps(extra, ensure_ascii=False) if extra else None for extra in block.extras] or [None] * count
+    columns: list[Sequence[str | None]] = [*keys, *place, *block.columns, extras]
+    text, nulls = _lines(columns)
+    # Separators, nulls and nothing else: no cell needs an escape.
+    if (
+        text.count("\n") != count
+        or text.count("\t") != count * (len(columns) - 1)
+        or text.count("\\") != nulls
+        or "\r" in text
+    ):
+        text, _ = _lines([[cell and cell.translate(_ESCAPES) for cell in column] for column in columns])
+    return text
+
+
+def _lines(columns: Sequence[Sequence[str | None]]) -> tuple[str, int]:
+    """Lines of cells with tabs between them, and how many are null."""
+    nulls, texts = 0, []
+    for column in columns:
+        if absent := column.count(None):
+            nulls += absent
+            column = [_NULL if cell is None else cell for cell in column]
+        texts.append(cast("Sequence[str]", column))
+    return "\n".join(map("\t".join, zip(*texts, strict=True))) + "\n", nulls
 
 
 def _issued_on(reading: Reading, given: Mapping[str, Any], arrived_on: date) -> tuple[date, str]:
