@@ -14,8 +14,9 @@ def peak_mb() -> float:
 
 
 def report(measured: Callable[[], dict[str, Any] | None]) -> None:
-    """Run, and say on the last line of stdout what `server.alone` reads: seconds, peak memory, and what else is told."""
-    began = time.perf_counter()
+    """Run, and say on the last line of stdout what `server.alone` reads: seconds, those of processors, peak memory, and
+    what else is told: seconds too, where what is measured knows them better, without what only led to it."""
+    began, used = time.perf_counter(), time.process_time()
     said = measured() or {}
-    # What is measured may say better how long it took, without what only led to it.
-    print(json.dumps({"seconds": time.perf_counter() - began, "peak_mb": peak_mb(), **said}))
+    seconds, cpu = time.perf_counter() - began, time.process_time() - used
+    print("\n" + json.dumps({"seconds": seconds, "cpu": cpu, "peak_mb": peak_mb(), **said}))

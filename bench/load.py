@@ -7,7 +7,6 @@ writes the ledger, and keeps persons out. Others make their table as they do by 
 
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from itertools import islice
 from math import sqrt
@@ -50,10 +49,9 @@ def bare_copy(url: str, path: Path) -> Used:
     """COPY of the file's own bytes."""
     columns = ", ".join(f"c{n} text" for n in range(columns_of(path)))
     with psycopg.connect(url) as connection:
-        connection.execute("drop table if exists bare_copy")
         connection.execute(f"create table bare_copy ({columns})")
         connection.commit()
-        began = time.perf_counter()
+        began, cpu = time.perf_counter(), time.process_time()
         with (
             connection.cursor().copy("copy bare_copy from stdin (format csv, header)") as copy,
             path.open("rb") as file,
@@ -61,23 +59,23 @@ def bare_copy(url: str, path: Path) -> Used:
             while chunk := file.read(1 << 20):
                 copy.write(chunk)
         connection.commit()
-        return Used(time.perf_counter() - began, None, {})
+        return Used(time.perf_counter() - began, time.process_time() - cpu, None, {})
 
 
-def load_alone(path: str) -> dict[str, Any]:
-    """One load as the DAG's."""
+def _load(path: str) -> dict[str, Any]:
     from baotu import landing
     from baotu.sources import load_source
     from baotu.warehouse import connect
 
+    source = load_source("enterprise_registry")
     began = time.perf_counter()
     with connect() as connection:
-        (landed,) = landing.load(connection, load_source("enterprise_registry"), [landing.local_file(Path(path))])
+        (landed,) = landing.load(connection, source, [landing.local_file(Path(path))])
     assert landed.status == "landed", landed
     return {"seconds": time.perf_counter() - began, "rows": landed.rows_read}
 
 
-def pandas_alone(path: str, url: str) -> dict[str, Any]:
+def _to_sql(path: str, url: str) -> dict[str, Any]:
     import pandas
     from sqlalchemy import create_engine
 
@@ -88,45 +86,23 @@ def pandas_alone(path: str, url: str) -> dict[str, Any]:
     return {"seconds": time.perf_counter() - began}
 
 
-def measure(made: Installation, rows: int, runs: int) -> list[Figure]:
-    """Loads of ROWS in turns; of what takes minutes, one."""
+def measure(made: Installation, rows: int, runs: int, *, with_others: bool = True) -> list[Figure]:
+    """Loads of ROWS in turns with the baseline; of other tools, which take up to minutes, one each."""
     path = write_extract(made.state / "bench", rows)
-    size = path.stat().st_size
-    made.fresh()
-
-    def ours() -> Used:
-        made.fresh()
-        return alone("load", path)
-
-    def copied() -> Used:
-        # As fresh a database as ours.
-        return bare_copy(made.fresh(), path)
-
-    def other(name: str) -> Callable[[], Used]:
-        return lambda: alone("others", name, path, made.fresh(), python=BENCH_PYTHON)
-
-    base, mine, *rest = in_turns(
-        made, runs, [copied, ours, other("polars"), other("dlt-arrow")] if BENCH_PYTHON.exists() else [copied, ours]
-    )
-    slow: list[tuple[str, list[Used]]] = [
-        ("pandas.to_sql", in_turns(made, 1, [lambda: alone("load", path, made.fresh())])[0])
-    ]
-    if rest:
-        slow.append((OTHERS["dlt-dicts"], in_turns(made, 1, [other("dlt-dicts")])[0]))
-    baseline = Figure("load", "COPY of the same bytes", base, rows=rows, megabytes=size / 1e6)
-    rows_read = mine[0].said["rows"]
-    assert rows_read >= rows * 0.999, rows_read
-    return [
-        baseline,
-        Figure(
-            "load", "baotu load", mine, rows=rows, megabytes=size / 1e6, against=baseline, bar=RATIO, bar_mb=PEAK_MB
-        ),
-        *(
-            Figure("load", name, used, rows=rows, megabytes=size / 1e6, against=baseline)
-            for name, used in [*zip(list(OTHERS.values())[:2], rest, strict=False), *slow]
-        ),
-    ]
+    size = path.stat().st_size / 1e6
+    copied, loaded = in_turns(made, runs, [lambda: bare_copy(made.url, path), lambda: alone("load", path)])
+    assert loaded[0].said["rows"] == rows, loaded[0].said
+    baseline = Figure("load", "COPY of the same bytes", copied, rows, size)
+    figures = [baseline, Figure("load", "baotu", loaded, rows, size, baseline, bar=RATIO, bar_mb=PEAK_MB)]
+    others = {
+        name: lambda what=what: alone("others", what, path, made.url, python=BENCH_PYTHON)
+        for what, name in OTHERS.items()
+    }
+    others["pandas.to_sql"] = lambda: alone("load", path, made.url)
+    for name, other in others.items() if with_others and BENCH_PYTHON.exists() else ():
+        figures.append(Figure("load", name, in_turns(made, 1, [other])[0], rows, size, baseline))
+    return figures
 
 
 if __name__ == "__main__":
-    report(lambda: load_alone(sys.argv[1]) if len(sys.argv) == 2 else pandas_alone(*sys.argv[1:]))
+    report(lambda: _load(sys.argv[1]) if len(sys.argv) == 2 else _to_sql(*sys.argv[1:]))

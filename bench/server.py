@@ -10,12 +10,14 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 import psycopg
 from psycopg import sql
 
@@ -27,10 +29,11 @@ _PASSWORD = "of-this-bench"
 
 @dataclass
 class Used:
-    """What one run took: seconds of the measure itself, peak memory in MB of 10⁶ bytes where a process was watched,
-    and what else it said."""
+    """What one run took: seconds of the measure itself, seconds of processors (its own and PostgreSQL's), peak memory in
+    MB of 10⁶ bytes where a process was watched, and what else it said."""
 
     seconds: float
+    cpu: float
     peak_mb: float | None
     said: dict[str, Any]
 
@@ -43,6 +46,11 @@ class Installation:
 
         self.state = state
         self.server = Server(state / "postgres", 18)
+
+    @property
+    def url(self) -> str:
+        """The URL of the database in use."""
+        return os.environ["BAOTU_WAREHOUSE_URL"]
 
     def start(self) -> None:
         """Start the server and make the database that others are copies of."""
@@ -80,11 +88,15 @@ class Installation:
         }
         settings.cache_clear()
 
-    def fresh(self, name: str = "measured") -> str:
-        """A copy of the upgraded database, in use; its URL."""
-        url = self.database(name)
-        self.use(url)
-        return url
+    def cpu(self) -> float:
+        """Seconds of processors that PostgreSQL has used, all its processes together."""
+        postmaster = psutil.Process(int((self.server.data / "postmaster.pid").read_text().split()[0]))
+        times = postmaster.cpu_times()
+        used = float(times.user + times.system + times.children_user + times.children_system)
+        for child in postmaster.children():
+            with suppress(psutil.NoSuchProcess):
+                used += child.cpu_times().user + child.cpu_times().system
+        return used
 
     def checkpoint(self) -> None:
         """Before a measure: what the one before left to be written is none of its business."""
@@ -115,14 +127,24 @@ def alone(module: str, *arguments: object, python: str | Path = sys.executable) 
     if done.returncode:
         raise RuntimeError(f"bench.{module} {' '.join(map(str, arguments))}:\n{done.stderr[-3000:]}")
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return Used(found.pop("seconds"), found.pop("peak_mb"), found)
+    return Used(found.pop("seconds"), found.pop("cpu"), found.pop("peak_mb"), found)
 
 
-def in_turns(made: Installation, runs: int, subjects: Sequence[Callable[[], Used]]) -> list[list[Used]]:
-    """Each subject once, then each again: a machine that others use is as busy for one as for the other."""
+def in_turns(
+    made: Installation, runs: int, subjects: Sequence[Callable[[], Used]], template: str = "upgraded"
+) -> list[list[Used]]:
+    """Each subject once, then each again: a machine that others use is as busy for one as for the other.
+
+    Before each the database `measured` is a new copy of the template.
+    """
     taken: list[list[Used]] = [[] for _ in subjects]
     for _ in range(runs):
         for subject, each in zip(subjects, taken, strict=True):
+            made.use(made.database("measured", template))
             made.checkpoint()
-            each.append(subject())
+            before = made.cpu()
+            used = subject()
+            time.sleep(0.2)  # until its sessions have ended
+            used.cpu += made.cpu() - before
+            each.append(used)
     return taken

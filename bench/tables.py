@@ -55,6 +55,10 @@ class Figure:
         return statistics.median(run.seconds for run in self.runs)
 
     @property
+    def cpu(self) -> float:
+        return statistics.median(run.cpu for run in self.runs)
+
+    @property
     def peak_mb(self) -> float | None:
         """The highest of all runs."""
         return max((run.peak_mb for run in self.runs if run.peak_mb is not None), default=None)
@@ -90,6 +94,8 @@ class Figure:
             "least – most, s": f"{min(taken):,.2f} – {max(taken):,.2f}",
             "ratio": f"{ratio:.2f}" if ratio is not None else "1",
             "bar": ", ".join(bars),
+            "processor, s": f"{self.cpu:,.2f}",
+            "its ratio": f"{self.cpu / self.against.cpu:.2f}" if self.against else "1",
             "peak memory, MB": f"{peak:,.0f}" if peak is not None else "",
             "on disk, MB": f"{self.disk_mb:,.0f}" if self.disk_mb is not None else "",
         }

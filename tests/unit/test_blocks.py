@@ -58,6 +58,17 @@ def test_plain_rows_are_read_together(tmp_path: Path) -> None:
     assert sum(len(block.file_rows) for block in blocks) == 601 and "13812345678" not in str(blocks), scopes[300]
 
 
+def test_another_table_behind_a_note_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.csv"
+    row = "示例乙有限公司,91370102PDY00002XB,示例某,1,济南市,零售\n"
+    other = "名称,社会信用代码,地址,类型,状态,区县\n"
+    path.write_text(HEADER + row * 3 + "注:以上为一表,,,,,\n" + other + row * 3, encoding="utf-8")
+    # The note ends a stretch, and the other header begins one.
+    monkeypatch.setattr(text, "_TOGETHER", 1)
+    with pytest.raises(Refused, match="the header of another table"):
+        list(read(path, "a.csv", REGISTRY, {}, hash_key=b"k").rows())
+
+
 def test_what_copy_is_given() -> None:
     plain = Block("", (2, 3), [["a", None], ["b", "c"]], ())
     assert _copy_text(7, 1, plain) == "7\t1\t\t2\ta\tb\t\\N\n7\t2\t\t3\t\\N\tc\t\\N\n"

@@ -48,26 +48,28 @@ def blocks_of(file: File, parts: Sequence[Part], reading: Reading) -> Iterator[B
 
     for part in parts:
         if part.table.stretches is None:
-            rows = cleaned(_sheet_rows(file, part, reading))
-            while together := list(islice(rows, _TOGETHER)):
-                yield Block.of(together)
+            yield from _together(cleaned(_sheet_rows(file, part, reading)))
             continue
         delimited = _Delimited(file, part, reading)
         # What most rows are looked at for one by one; such columns are none of a register's.
         is_plain = not (is_hashed or part.extras or "remark" in columns)
         waiting: list[Record] = []
         for stretch in part.table.stretches():
-            block = delimited.block(stretch) if is_plain else None
-            if block is None:
-                waiting += zip(stretch.lines, stretch.records, strict=True)
-            if waiting and (block or len(waiting) >= _TOGETHER):
-                if together := list(cleaned(delimited.rows(waiting))):
-                    yield Block.of(together)
+            # What stands before decides how a row is looked at.
+            if waiting and (stretch.text is not None or len(waiting) >= _TOGETHER):
+                yield from _together(cleaned(delimited.rows(waiting)))
                 waiting = []
-            if block:
+            block = delimited.block(stretch) if is_plain else None
+            if block is not None:
                 yield block
-        if together := list(cleaned(delimited.rows(waiting))):
-            yield Block.of(together)
+            else:
+                waiting += zip(stretch.lines, stretch.records, strict=True)
+        yield from _together(cleaned(delimited.rows(waiting)))
+
+
+def _together(rows: Iterator[Row]) -> Iterator[Block]:
+    while block := list(islice(rows, _TOGETHER)):
+        yield Block.of(block)
 
 
 #: 注：, 填表人：…: what stands below a table. Not stored: it may name a person.
