@@ -8,8 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cached_property
+from itertools import count, repeat
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import psycopg
@@ -440,7 +441,8 @@ def _about_corrections(corrected: quarantine.Corrected) -> tuple[tuple[str, str,
 
 
 def _copy(connection: psycopg.Connection, source: Source, delivery_id: int, reading: Reading) -> int:
-    columns = [*RAW_KEYS, *reading.columns, "extra"]
+    # In the order of `_copy_text`.
+    columns = ["part", "delivery_id", "row_no", "file_row", *reading.columns, "extra"]
     statement = sql.SQL("copy {} ({}) from stdin").format(
         sql.Identifier("raw", source.id), sql.SQL(", ").join(map(sql.Identifier, columns))
     )
@@ -451,48 +453,37 @@ def _copy(connection: psycopg.Connection, source: Source, delivery_id: int, read
             if is_ours:
                 block = _unescaped(block)
             copy.write(_copy_text(delivery_id, rows_read + 1, block))
-            rows_read += len(block.file_rows)
+            rows_read += len(block.rows)
     return rows_read
 
 
 def _unescaped(block: Block) -> Block:
-    columns = [[text and unescape(text) for text in column] for column in block.columns]
+    rows = [[cell and unescape(cell) for cell in row] for row in block.rows]
     extras = [{key: text and unescape(text) for key, text in extra.items()} for extra in block.extras]
-    return block._replace(columns=columns, extras=extras)
+    return block._replace(rows=rows, extras=extras)
 
 
-_NULL = r"\N"
 _ESCAPES = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
 
 
 def _copy_text(delivery_id: int, row_no: int, block: Block) -> str:
-    """A block as COPY's own text, its first row numbered ROW_NO. Cell by cell psycopg takes twice as long."""
-    count = len(block.file_rows)
-    keys = [[str(delivery_id)] * count, [*map(str, range(row_no, row_no + count))]]
-    place = [[block.part] * count, [*map(str, block.file_rows)]]
-    extras = [json.dumps(extra, ensure_ascii=False) if extra else None for extra in block.extras] or [None] * count
-    columns: list[Sequence[str | None]] = [*keys, *place, *block.columns, extras]
-    text, nulls = _lines(columns)
-    # Separators, nulls and nothing else: no cell needs an escape.
-    if (
-        text.count("\n") != count
-        or text.count("\t") != count * (len(columns) - 1)
-        or text.count("\\") != nulls
-        or "\r" in text
-    ):
-        text, _ = _lines([[cell and cell.translate(_ESCAPES) for cell in column] for column in columns])
-    return text
+    """A block as COPY's own text, its first row numbered ROW_NO. psycopg's, cell by cell, takes half the time of a load."""
+    extras = [json.dumps(extra, ensure_ascii=False) if extra else "" for extra in block.extras]
+    text = _lines(delivery_id, row_no, block, extras)
+    tabs = len(block.rows) * (len(block.rows[0]) + len(RAW_KEYS))
+    if "\\" in text or "\r" in text or text.count("\t") != tabs or text.count("\n") != len(block.rows):
+        rows = [[cell.translate(_ESCAPES) for cell in row] for row in block.rows]
+        plain = block._replace(part=block.part.translate(_ESCAPES), rows=rows)
+        text = _lines(delivery_id, row_no, plain, [extra.translate(_ESCAPES) for extra in extras])
+    # Empty cells are null; the part, which may be empty too, stands first, where no tab is before it.
+    return text.replace("\t\t", "\t\\N\t").replace("\t\t", "\t\\N\t").replace("\t\n", "\t\\N\n")
 
 
-def _lines(columns: Sequence[Sequence[str | None]]) -> tuple[str, int]:
-    """Lines of cells with tabs between them, and how many are null."""
-    nulls, texts = 0, []
-    for column in columns:
-        if absent := column.count(None):
-            nulls += absent
-            column = [_NULL if cell is None else cell for cell in column]
-        texts.append(cast("Sequence[str]", column))
-    return "\n".join(map("\t".join, zip(*texts, strict=True))) + "\n", nulls
+def _lines(delivery_id: int, row_no: int, block: Block, extras: Sequence[str]) -> str:
+    keys = f"{block.part}\t{delivery_id}"
+    cells = map("\t".join, block.rows)
+    numbered = zip(count(row_no), block.file_rows, cells, extras or repeat(""), strict=False)
+    return "".join([f"{keys}\t{number}\t{line}\t{row}\t{extra}\n" for number, line, row, extra in numbered])
 
 
 def _issued_on(reading: Reading, given: Mapping[str, Any], arrived_on: date) -> tuple[date, str]:

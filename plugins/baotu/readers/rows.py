@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
@@ -124,7 +124,12 @@ class _Delimited:
         positions = {name: index for index, name in part.match.mapping.items()}
         self.width = len(part.headers)
         # One past the end stands for a column that only another part has.
-        self.indexes = [positions.get(name, self.width) for name in reading.columns]
+        indexes = [positions.get(name, self.width) for name in reading.columns]
+        self.lacks = self.width in indexes
+        # Called once a row: itemgetter, and tuple's own constructor below, take a third off it.
+        self.pick: Callable[[list[str]], Sequence[str]] = (
+            itemgetter(*indexes) if len(indexes) > 1 else lambda cells: [cells[i] for i in indexes]
+        )
         # One look at a record's first character: white space, what notes begin with, and the header's own names.
         self.suspects = {*_NOTE_BEGINS, *_WHITE, "", *(names[0][:1] for names in part.header), part.headers[0][:1]}
         # What follows a blank line, a note or a title may be another table's header.
@@ -146,16 +151,14 @@ class _Delimited:
         for line in numbered_lines(stretch.text, len(records)):
             cells = records[line]
             cells[:] = [without_persons(text) if len(text) > 10 and is_suspect(text) else text for text in cells]
+        if self.lacks:
+            for cells in records:
+                cells.append("")
         self.counts["rows"] += len(records)
-        columns = [*zip(*records, strict=True), ("",) * len(records)]
-        chosen = [[text or None for text in columns[i]] if "" in columns[i] else columns[i] for i in self.indexes]
-        return Block(self.part.name, stretch.lines, chosen, ())
+        return Block(self.part.name, stretch.lines, list(map(self.pick, records)), ())
 
     def rows(self, records: Iterable[Record]) -> Iterator[Row]:
-        file, part, width = self.file, self.part, self.width
-        lacks = width in self.indexes
-        # The loop runs once a row: itemgetter and tuple's own constructor take a third off it.
-        pick = itemgetter(*self.indexes) if len(self.indexes) > 1 else None
+        file, part, width, pick = self.file, self.part, self.width, self.pick
         make = tuple.__new__
         for line, cells in records:
             if line <= part.above_data:
@@ -176,9 +179,9 @@ class _Delimited:
                 hash_households(file, part, cells)
             if part.extras:
                 extra |= {key: cells[index] for index, key in part.extras if cells[index]}
-            if lacks:
+            if self.lacks:
                 cells.append("")
-            values: list[str | None] = list(pick(cells)) if pick else [cells[i] for i in self.indexes]
+            values: list[str | None] = list(pick(cells))
             if "" in values:
                 values = [value or None for value in values]
             yield make(Row, (part.name, line, values, extra))
