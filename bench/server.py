@@ -52,14 +52,21 @@ class Installation:
         """The URL of the database in use."""
         return os.environ["BAOTU_WAREHOUSE_URL"]
 
-    def start(self) -> None:
-        """Start the server and make the database that others are copies of."""
+    def start(self, *, only_functions: bool = False) -> None:
+        """Start the server and make the database that others are copies of; with the functions of schema stats alone,
+        where nothing else is asked for."""
+        from baotu import dbt
+        from baotu.upgrade import upgrade
+        from baotu.warehouse import migrate
+
         self.server.start()
         self.server.ensure_role("baotu", _PASSWORD)
         self.use(self.database("upgraded", template=None))
-        from baotu.upgrade import upgrade
-
-        upgrade()
+        if only_functions:
+            migrate()
+            dbt.run("upgrade", ["build", "--select", "resource_type:function"])
+        else:
+            upgrade()
 
     def database(self, name: str, template: str | None = "upgraded") -> str:
         """Make the database `name` anew and return its owner's URL."""
@@ -105,15 +112,21 @@ class Installation:
 
 
 @contextmanager
-def installation() -> Iterator[Installation]:
+def installation(*, only_functions: bool = False) -> Iterator[Installation]:
     """A started installation, deleted afterwards."""
+    from baotu.settings import settings
+
     state = Path(tempfile.mkdtemp(prefix="baotu-bench-"))
     state.chmod(0o711)  # root's server runs as another user
+    before = dict(os.environ)
     made = Installation(state)
     try:
-        made.start()
+        made.start(only_functions=only_functions)
         yield made
     finally:
+        os.environ.clear()
+        os.environ.update(before)
+        settings.cache_clear()
         made.server.remove()
         shutil.rmtree(state, ignore_errors=True)
 

@@ -1,11 +1,13 @@
 """What every measure of the bench has in common: the machine that it ran on, its table and its figures as a file."""
 
 import csv
+import math
 import os
 import platform
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from html import escape
 from importlib.metadata import version
 from pathlib import Path
 
@@ -121,3 +123,49 @@ def write(name: str, title: str, text: str, rows: Sequence[Mapping[str, object]]
     page = RESULTS / f"{name}.md"
     page.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return page
+
+
+#: Of the chart, in its own units.
+_LEFT, _WIDTH, _STEP, _HEAD = 330, 900, 24, 62
+_GOOD, _BAD, _PLAIN, _BAR = "#1f7a55", "#b3402e", "#8a94a3", "#1d2733"
+
+
+def chart(figures: Sequence[Figure]) -> str:
+    """Ratios to their baselines as bars on a logarithmic axis, with a mark where each promise ends. SVG."""
+    shown = [(figure, figure.ratio) for figure in figures if figure.ratio is not None and figure.ratio > 0]
+    if not shown:
+        return '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 10 10"></svg>\n'
+    every = [ratio for _, ratio in shown] + [figure.bar for figure, _ in shown if figure.bar]
+    low, high = math.floor(math.log10(min(every))), math.ceil(math.log10(max(every) * 1.3))
+    height = _HEAD + _STEP * len(shown) + 16
+
+    def x(value: float) -> float:
+        return _LEFT + (math.log10(value) - low) / (high - low) * (_WIDTH - _LEFT - 90)
+
+    lines = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" font-family="sans-serif" font-size="12">',
+        f'<rect width="{_WIDTH}" height="{height}" fill="white"/>',
+        f'<text x="12" y="22" font-size="15" fill="{_BAR}">Time as a multiple of the baseline, shorter is better</text>',
+        f'<text x="12" y="40" fill="{_PLAIN}">green: within its bar (the black mark); red: not; grey: no bar. Logarithmic.</text>',
+    ]
+    for power in range(low, high + 1):
+        at = x(10.0**power)
+        lines += [
+            f'<line x1="{at:.1f}" y1="{_HEAD - 6}" x2="{at:.1f}" y2="{height - 10}" stroke="#e3e7ec"/>',
+            f'<text x="{at:.1f}" y="{_HEAD - 10}" text-anchor="middle" fill="{_PLAIN}">{10.0**power:g}×</text>',
+        ]
+    for number, (figure, ratio) in enumerate(shown):
+        top = _HEAD + _STEP * number
+        colour = _PLAIN if figure.bar is None else _GOOD if ratio <= figure.bar else _BAD
+        label = escape(f"{figure.measure}: {figure.subject}")
+        lines += [
+            f'<text x="{_LEFT - 8}" y="{top + 14}" text-anchor="end" fill="{_BAR}">{label}</text>',
+            f'<rect x="{_LEFT}" y="{top + 3}" width="{max(x(ratio) - _LEFT, 1):.1f}" height="15" fill="{colour}"/>',
+        ]
+        end = x(ratio)
+        if figure.bar is not None:
+            at = x(figure.bar)
+            lines.append(f'<rect x="{at - 1:.1f}" y="{top}" width="2.5" height="21" fill="{_BAR}"/>')
+            end = max(end, at)
+        lines.append(f'<text x="{end + 7:.1f}" y="{top + 15}" fill="{_BAR}">{ratio:.3g}</text>')
+    return "\n".join([*lines, "</svg>", ""])
