@@ -10,16 +10,13 @@ come from one half, the figures from the other. docs/linking.md has the last run
 
 import csv
 import json
-import os
 import random
 import resource
-import shutil
 import subprocess
 import sys
 import tempfile
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any

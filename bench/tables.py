@@ -126,7 +126,7 @@ def write(name: str, title: str, text: str, rows: Sequence[Mapping[str, object]]
 
 
 #: Of the chart, in its own units.
-_LEFT, _WIDTH, _STEP, _HEAD = 330, 900, 24, 62
+_LEFT, _WIDTH, _STEP, _HEAD = 330, 900, 24, 78
 _GOOD, _BAD, _PLAIN, _BAR = "#1f7a55", "#b3402e", "#8a94a3", "#1d2733"
 
 
