@@ -81,11 +81,11 @@ class Figure:
         """The figure as a line of the table."""
         taken = [run.seconds for run in self.runs]
         ratio, peak = self.ratio, self.peak_mb
-        bars = []
+        verdicts = []
         if self.bar is not None and ratio is not None:
-            bars.append(f"≤ {self.bar:g} {'met' if ratio <= self.bar else 'not met'}")
+            verdicts.append("met" if ratio <= self.bar else "not met")
         if self.bar_mb is not None and peak is not None:
-            bars.append(f"≤ {self.bar_mb:g} MB {'met' if peak <= self.bar_mb else 'not met'}")
+            verdicts.append(f"{self.bar_mb:g} MB {'met' if peak <= self.bar_mb else 'not met'}")
         return {
             "measure": self.measure,
             "what": self.subject,
@@ -94,10 +94,11 @@ class Figure:
             "runs": len(taken),
             "median, s": f"{self.seconds:,.2f}",
             "least – most, s": f"{min(taken):,.2f} – {max(taken):,.2f}",
-            "ratio": f"{ratio:.2f}" if ratio is not None else "1",
-            "bar": ", ".join(bars),
+            "ratio": f"{ratio:.3g}" if ratio is not None else "",
+            "bar": f"{self.bar:g}" if self.bar is not None else "",
+            "bar is": ", ".join(verdicts),
             "processor, s": f"{self.cpu:,.2f}",
-            "its ratio": f"{self.cpu / self.against.cpu:.2f}" if self.against else "1",
+            "its ratio": f"{self.cpu / self.against.cpu:.3g}" if self.against else "",
             "peak memory, MB": f"{peak:,.0f}" if peak is not None else "",
             "on disk, MB": f"{self.disk_mb:,.0f}" if self.disk_mb is not None else "",
         }
@@ -130,12 +131,14 @@ _LEFT, _WIDTH, _STEP, _HEAD = 330, 900, 24, 78
 _GOOD, _BAD, _PLAIN, _BAR = "#1f7a55", "#b3402e", "#8a94a3", "#1d2733"
 
 
-def chart(figures: Sequence[Figure]) -> str:
-    """Ratios to their baselines as bars on a logarithmic axis, with a mark where each promise ends. SVG."""
-    shown = [(figure, figure.ratio) for figure in figures if figure.ratio is not None and figure.ratio > 0]
-    if not shown:
-        return '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 10 10"></svg>\n'
-    every = [ratio for _, ratio in shown] + [figure.bar for figure, _ in shown if figure.bar]
+def chart(rows: Sequence[Mapping[str, object]]) -> str:
+    """Ratios of `Figure.row` as bars on a logarithmic axis, with a mark where each promise ends. SVG."""
+    shown = [
+        (f"{row['measure']}: {row['what']}", float(str(row["ratio"])), float(str(row["bar"])) if row["bar"] else None)
+        for row in rows
+        if row["ratio"]
+    ]
+    every = [ratio for _, ratio, _ in shown] + [bar for _, _, bar in shown if bar] or [1.0]
     low, high = math.floor(math.log10(min(every))), math.ceil(math.log10(max(every) * 1.3))
     height = _HEAD + _STEP * len(shown) + 16
 
@@ -154,17 +157,16 @@ def chart(figures: Sequence[Figure]) -> str:
             f'<line x1="{at:.1f}" y1="{_HEAD - 6}" x2="{at:.1f}" y2="{height - 10}" stroke="#e3e7ec"/>',
             f'<text x="{at:.1f}" y="{_HEAD - 10}" text-anchor="middle" fill="{_PLAIN}">{10.0**power:g}×</text>',
         ]
-    for number, (figure, ratio) in enumerate(shown):
+    for number, (label, ratio, bar) in enumerate(shown):
         top = _HEAD + _STEP * number
-        colour = _PLAIN if figure.bar is None else _GOOD if ratio <= figure.bar else _BAD
-        label = escape(f"{figure.measure}: {figure.subject}")
+        colour = _PLAIN if bar is None else _GOOD if ratio <= bar else _BAD
         lines += [
-            f'<text x="{_LEFT - 8}" y="{top + 14}" text-anchor="end" fill="{_BAR}">{label}</text>',
+            f'<text x="{_LEFT - 8}" y="{top + 14}" text-anchor="end" fill="{_BAR}">{escape(label)}</text>',
             f'<rect x="{_LEFT}" y="{top + 3}" width="{max(x(ratio) - _LEFT, 1):.1f}" height="15" fill="{colour}"/>',
         ]
         end = x(ratio)
-        if figure.bar is not None:
-            at = x(figure.bar)
+        if bar is not None:
+            at = x(bar)
             lines.append(f'<rect x="{at - 1:.1f}" y="{top}" width="2.5" height="21" fill="{_BAR}"/>')
             end = max(end, at)
         lines.append(f'<text x="{end + 7:.1f}" y="{top + 15}" fill="{_BAR}">{ratio:.3g}</text>')
