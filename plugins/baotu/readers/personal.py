@@ -136,16 +136,17 @@ def scrubbed(rows: Iterable[Row], columns: Sequence[str]) -> Iterator[Row]:
 
 
 def _seen_as(byte: int) -> int:
-    if 0x30 <= byte <= 0x39:
+    if 0x30 <= byte <= 0x39 or byte in b"- ":
         return 0x30
     if 0x90 <= byte <= 0x99:  # the last byte of a digit of full width
         return 0x90
-    return 0x2D if byte in b"- " else byte if byte in b"\n\xef\xbc" else 0x2E
+    return byte if byte in b"\n\xef\xbc" else 0x2E
 
 
 _SEEN_AS = bytes(map(_seen_as, range(256)))
-#: Each number of a person holds one of them. So do other things; `is_suspect` tells them apart.
-_NUMBERS = (b"0" * 11, b"000-0000", "０".encode())
+#: Each number of a person holds one of them: eleven digits with or without what may part them, or one of full width. So
+#: do other things; `is_suspect` tells them apart.
+_NUMBERS = (b"0" * 11, "０".encode())
 
 
 def numbered_lines(text: str, count: int) -> Collection[int]:

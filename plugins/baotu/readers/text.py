@@ -10,7 +10,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import IO, Any
 
-from baotu.readers.reading import CHUNK, HEADER_ROWS, SAVE_EN, SAVE_ZH, File, Record, Refused, Stretch, Table
+from baotu.readers.reading import HEADER_ROWS, SAVE_EN, SAVE_ZH, File, Record, Refused, Stretch, Table
 
 #: Longest cell, in characters. Excel's own limit is 32,767; more is a quote that was never closed.
 CELL_LIMIT = 1_000_000
@@ -120,7 +120,8 @@ def _decode_as(file: File, encoding: str) -> tuple[int, str]:
     nul, head, done, line = 0, "", 0, 0
     with file.path.open("rb") as stream:
         while True:
-            chunk = stream.read(CHUNK)
+            # Not more: what has left the processor's cache takes twice as long to decode and to look through.
+            chunk = stream.read(1 << 16)
             try:
                 text = decoder.decode(chunk, final=not chunk)
             except UnicodeDecodeError as error:
@@ -138,7 +139,7 @@ def _decode_as(file: File, encoding: str) -> tuple[int, str]:
                     f"有一行超过 {LINE_LIMIT:,} 个字符而没有换行，不是表格。{SAVE_ZH}",
                     f"a line of more than {LINE_LIMIT:,} characters without an end: this is no table. {SAVE_EN}",
                 )
-            head = head or text[: 1 << 18]
+            head += text[: (1 << 18) - len(head)]
             if not chunk:
                 return nul, head
             done += len(chunk)
@@ -180,17 +181,31 @@ def _stretches(file: File, stream: IO[str], delimiter: str, nul: bool) -> Iterat
     line = 1
     while lines := stream.readlines(_TOGETHER):
         if nul:
-            lines = [text.replace("\0", "\ufffd") for text in lines]
-        try:
-            records = list(csv.reader(chain(lines, (_END,)), delimiter=delimiter))
-        except csv.Error:
-            records = []
-        # A record to each line, none of them empty, and no quote is open behind the last.
-        if len(records) == len(lines) + 1 and records.pop() == [_END] and all(records):
-            yield Stretch(range(line, line + len(lines)), records, "".join(lines))
+            lines = [one.replace("\0", "\ufffd") for one in lines]
+        text = "".join(lines)
+        records = _split(text, delimiter) if '"' not in text and len(text) < CELL_LIMIT else _parsed(lines, delimiter)
+        # A record to each line, and none of them empty.
+        if len(records) == len(lines) and all(records):
+            yield Stretch(range(line, line + len(lines)), records, text)
             line += len(lines)
         else:
             line = yield from _one_by_one(file, lines, stream, line, delimiter, nul)
+
+
+def _split(text: str, delimiter: str) -> list[list[str]]:
+    """Records of a text without quotes, in half of csv's time; an empty line is an empty record."""
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    return [line.split(delimiter) if line else [] for line in text.removesuffix("\n").split("\n")]
+
+
+def _parsed(lines: list[str], delimiter: str) -> list[list[str]]:
+    """Records of whole lines; none at all where a quote is open behind the last, or a cell has no end."""
+    try:
+        records = list(csv.reader(chain(lines, (_END,)), delimiter=delimiter))
+    except csv.Error:
+        return []
+    return records if records.pop() == [_END] else []
 
 
 def _one_by_one(
