@@ -3,17 +3,21 @@
 Baselines: a Python that imports click, and a DAG file that imports what DAG files import and holds one empty DAG.
 """
 
+from __future__ import annotations
+
 import os
 import sys
 import time
 from importlib import import_module
 from pathlib import Path
 from runpy import run_path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bench.child import report
-from bench.server import PROJECT, Installation, alone, in_turns
-from bench.tables import Figure
+
+if TYPE_CHECKING:
+    from bench.server import Installation
+    from bench.tables import Figure
 
 EMPTY = "from airflow.sdk import DAG, task\n\nwith DAG('empty_dag'):\n\n    @task\n    def nothing() -> None: ...\n\n    nothing()\n"
 
@@ -46,6 +50,10 @@ def _parse(home: str, folder: str) -> dict[str, Any]:
 
 def measure(made: Installation, runs: int) -> list[Figure]:
     """In turns, each in a new process."""
+    # Not above: a process that is measured would import them too.
+    from bench.server import PROJECT, alone, in_turns
+    from bench.tables import Figure
+
     folder = made.state / "empty_dags"
     folder.mkdir(exist_ok=True)
     (folder / "empty.py").write_text(EMPTY, encoding="utf-8")
