@@ -467,7 +467,7 @@ _ESCAPES = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
 
 
 def _copy_text(delivery_id: int, row_no: int, block: Block) -> str:
-    """A block as COPY's own text, its first row numbered ROW_NO. psycopg's, cell by cell, takes half the time of a load."""
+    """A block as COPY's own text, its first row numbered ROW_NO. psycopg's, cell by cell, takes up to half as long again."""
     extras = [json.dumps(extra, ensure_ascii=False) if extra else "" for extra in block.extras]
     text = _lines(delivery_id, row_no, block, extras)
     tabs = len(block.rows) * (len(block.rows[0]) + len(RAW_KEYS))

@@ -47,7 +47,7 @@ class Row(NamedTuple):
 
 
 class Block(NamedTuple):
-    """Rows of one part that follow each other: a million are loaded so in half the time."""
+    """Rows of one part that follow each other: a load takes two thirds of the time so."""
 
     part: str
     file_rows: Sequence[int]
