@@ -109,15 +109,15 @@ def test_killed_while_ingesting(warehouse: Installation, children: list[Any]) ->
         run_ingest()
 
     def in_copy() -> None:
-        written = psycopg.Copy.write_row
-        left = iter(range(150))
+        written = psycopg.Copy.write
+        left = iter(range(2))
 
-        def write_row(self: psycopg.Copy, row: Any) -> None:
+        def write(self: psycopg.Copy, buffer: Any) -> None:
             if next(left, None) is None:
                 die()
-            written(self, row)
+            written(self, buffer)
 
-        psycopg.Copy.write_row = write_row  # type: ignore[method-assign, assignment]
+        psycopg.Copy.write = write  # type: ignore[method-assign, assignment]
         run_ingest()
 
     def loaded() -> None:
