@@ -3,6 +3,7 @@ SHELL := /bin/sh
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 VENV_BI := .venv-bi
+VENV_BENCH := .venv-bench
 BAOTU := $(VENV)/bin/baotu
 UV := $(VENV)/bin/uv
 UV_VERSION := $(shell sed -n 's/^uv==//p' requirements.lock)
@@ -11,7 +12,7 @@ export SCARF_NO_ANALYTICS := 1
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export GX_ANALYTICS_ENABLED := false
 
-.PHONY: help venv demo up down status test faults containers workers storage browser bi bi-down bi-test fuzz bench soak lint docs env sbom audit clean lock
+.PHONY: help venv demo up down status test faults containers workers storage browser bi bi-down bi-test fuzz bench bench-quick soak lint docs env sbom audit clean lock
 
 help: ## What can be made
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST)
@@ -80,9 +81,18 @@ bi-test: venv $(VENV_BI)/.locked ## The dashboards in Superset, each chart and i
 fuzz: venv ## Damaged files against the reader, odd texts against the parsers: SECONDS=1800
 	@$(VENV)/bin/python -m tests.fuzz.fuzz --seconds $(or $(SECONDS),60)
 
-bench: venv ## Ratios against named baselines, in one run on this machine; how well names are linked
-	@$(VENV)/bin/python bench/load.py
+# Other tools to compare with, in an environment that is nobody else's; what cannot be had is left out.
+$(VENV_BENCH)/.locked: bench/requirements.txt | venv
+	@echo "… environment: $(VENV_BENCH) from bench/requirements.txt"
+	@test -x $(VENV_BENCH)/bin/python || $(PYTHON) -m venv $(VENV_BENCH)
+	@VIRTUAL_ENV=$(CURDIR)/$(VENV_BENCH) $(UV) pip sync --quiet bench/requirements.txt && touch $@ || rm -rf $(VENV_BENCH)
+
+bench: venv $(VENV_BENCH)/.locked ## Every bar of speed beside its baseline, into bench/results (an hour); how well names are linked
+	@$(VENV)/bin/python -m bench
 	@$(VENV)/bin/python bench/linking.py
+
+bench-quick: venv ## The same with fewer rows, and without other tools, in minutes: into bench/results/quick.*
+	@$(VENV)/bin/python -m bench --quick --name quick
 
 soak: venv ## 130 deliveries, each to its own publication: what grows, into bench/results; an hour
 	@$(VENV)/bin/python bench/soak.py --rounds 110 --after 20
@@ -107,7 +117,7 @@ env: ## .env and secrets/ with fresh passwords for docker compose; what exists i
 	done
 
 clean: ## Remove caches and the environments; never data
-	rm -rf $(VENV) $(VENV_BI) .pytest_cache .mypy_cache .ruff_cache .hypothesis dbt_project/target dbt_project/logs
+	rm -rf $(VENV) $(VENV_BI) $(VENV_BENCH) .pytest_cache .mypy_cache .ruff_cache .hypothesis dbt_project/target dbt_project/logs
 	find . -name __pycache__ -type d -not -path './.baotu/*' -prune -exec rm -rf {} +
 
 sbom: venv ## What is installed, with licences: CycloneDX, .baotu/sbom.json

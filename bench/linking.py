@@ -10,16 +10,13 @@ come from one half, the figures from the other. docs/linking.md has the last run
 
 import csv
 import json
-import os
 import random
 import resource
-import shutil
 import subprocess
 import sys
 import tempfile
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -33,6 +30,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from baotu import naming
 from baotu.linking import MODEL, Matcher, Model
 from bench.names import CORRUPTIONS, IMPOSTORS, Change, invented
+from bench.server import installation
 
 REAL = Path(__file__).resolve().parents[2] / "shared" / "real"
 
@@ -294,7 +292,7 @@ def train() -> None:
     click.echo(f"{len(matching)} matching pairs, {len(plain)} different; {expected:.4f} a party; prior {prior:.4f}")
     told = {"version": "1", "floor": 0.05, "review": REVIEW, "link": 1.0, "splink": settings(parameters, prior)}
     _write_model(told)
-    with warehouse(only_functions=True) as url, psycopg.connect(url) as connection:
+    with installation(only_functions=True) as made, psycopg.connect(made.url) as connection:
         linker = Linker(connection, register, parties, Model.load())
     kinds = [kind for kind in dict.fromkeys(p.kind for p in parties) if kind != "clean"]
     click.echo("threshold  precision  recall")
@@ -446,45 +444,11 @@ def rates(table: dict[str, Counter[str]], kinds: Iterable[str]) -> tuple[float, 
             (total["right"] + total["review, right"]) / to_find if to_find else 1.0)  # fmt: skip
 
 
-@contextmanager
-def warehouse(*, only_functions: bool = False) -> Iterator[str]:
-    """The URL of a warehouse that is thrown away: upgraded, or with the functions of schema stats alone."""
-    from baotu import dbt
-    from baotu.embedded import Server
-    from baotu.settings import settings as installation
-    from baotu.upgrade import upgrade
-    from baotu.warehouse import migrate
-
-    state = Path(tempfile.mkdtemp(prefix="baotu-bench-"))
-    state.chmod(0o711)
-    server = Server(state / "postgres", 18)
-    before = dict(os.environ)
-    try:
-        server.start()
-        server.ensure_role("baotu", "of-this-bench")
-        server.ensure_database("warehouse", "baotu")
-        url = server.url("baotu", "of-this-bench", "warehouse")
-        os.environ |= {"BAOTU_WAREHOUSE_URL": url, "BAOTU_STATE_DIR": str(state)}
-        installation.cache_clear()
-        if only_functions:
-            migrate()
-            dbt.run("upgrade", ["build", "--select", "resource_type:function"])
-        else:
-            upgrade()
-        yield url
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
-        installation.cache_clear()
-        server.remove()
-        shutil.rmtree(state, ignore_errors=True)
-
-
 def figures() -> None:
     """The tables of docs/linking.md, from the half that nothing was chosen on."""
     model = Model.load()
     register, parties = labelled(half(real_names(), is_training=False), seed=2)
-    with warehouse(only_functions=True) as url, psycopg.connect(url) as connection:
+    with installation(only_functions=True) as made, psycopg.connect(made.url) as connection:
         linker = Linker(connection, register, parties, model)
     ways: dict[str, Callable[[str], Link]] = {
         "exact name": linker.exact,
@@ -559,7 +523,7 @@ def scale(enterprises: int) -> None:
         if written:
             parties[naming.normalized(written)] = None
     named = list(parties)
-    with warehouse() as url, psycopg.connect(url) as connection:
+    with installation() as made, psycopg.connect(made.url) as connection:
         for label, of_register, of_parties in (
             ("from nothing", register[:enterprises], named[:count]),
             ("1 % more", register[enterprises:], named[count:]),

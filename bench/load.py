@@ -1,62 +1,60 @@
-"""Loading against a bare COPY: `make bench`. Ratios of one run on one machine; the baseline is named beside each.
+"""Loading a register's extract, against COPY of the same bytes and against what others would load it with.
 
-Baseline: PostgreSQL's own COPY of the same rows as tab-separated text, all columns text, into a table without index.
-What is compared does more: it hashes and archives the file, checks its encoding to the last byte, finds its header,
-writes the ledger, and keeps persons out.
+Baseline: PostgreSQL's own COPY of the file as it lies there (`format csv`), all its columns text, into a logged table without
+index. What is compared does more: it hashes and archives the file, checks its encoding to the last byte, finds its header,
+writes the ledger, and keeps persons out. Others make their table as they do by default.
 """
 
-import csv
-import json
-import os
-import random
-import resource
-import shutil
-import statistics
-import subprocess
 import sys
-import tempfile
 import time
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import islice
+from math import sqrt
 from pathlib import Path
+from typing import Any
 
-import click
 import psycopg
 
-HEADER = [
-    "企业名称",
-    "统一社会信用代码",
-    "注册日期",
-    "企业类型",
-    "法人代表",
-    "注册资金",
-    "经营范围",
-    "所在省份",
-    "地区",
-    "注册地址",
-]
+from bench.child import report
+from bench.server import BENCH_PYTHON, Installation, Used, alone, in_turns
+from bench.tables import Figure
+
+#: So many rows are loaded with other tools: dlt takes half a second for a thousand dicts on a busy machine.
+OTHERS_ROWS = 100_000
+#: Bars.
+RATIO, PEAK_MB = 2.5, 100
+OTHERS = {
+    "polars": "polars.write_database, ADBC",
+    "dlt-arrow": "dlt, arrow tables",
+    "dlt-dicts": "dlt, dicts",
+}
 
 
-def write_extract(path: Path, rows: int) -> None:
-    """A register's extract in the form of real ones, some 320 bytes a row; nothing in it is real."""
-    draw = random.Random(1)
-    with path.open("w", encoding="utf-8", newline="") as out:
-        writer = csv.writer(out)
-        writer.writerow(HEADER)
-        for number in range(rows):
-            writer.writerow((
-                f"济南市第{number}号商贸有限公司", f"91370102MA3{number:07d}",
-                f"20{draw.randint(0, 19):02d}-{draw.randint(1, 12):02d}-{draw.randint(1, 28):02d}", "有限责任公司", "张三",
-                f"{draw.randint(1, 9999)}万人民币", "日用百货、食品、机械设备的销售；货物及技术进出口业务" * 2, "山东", "济南",
-                f"济南市历下区解放路{number}号",
-            ))  # fmt: skip
+def write_extract(folder: Path, rows: int) -> Path:
+    """The first ROWS of the sample city's register, some 250 bytes each: every twentieth a household, some faults."""
+    from baotu.samples.enterprises import ENTERPRISES, SOURCE, deliveries
+    from baotu.samples.files import write_delivery
+
+    # Of a city large enough; its first extract has 85 % of all.
+    scale = max(rows / (0.84 * ENTERPRISES), 0.12)
+    whole = next(iter(deliveries(2020, sqrt(scale) if scale < 1 else scale)))
+    write_delivery(replace(whole, rows=islice(whole.rows, rows)), folder)
+    return folder / SOURCE / whole.name
 
 
-def bare_copy(url: str, path: Path) -> float:
-    """Seconds that COPY takes for the file's own bytes."""
-    columns = ", ".join(f"c{n} text" for n in range(len(HEADER)))
+def columns_of(path: Path) -> int:
+    with path.open(encoding="utf-8") as file:
+        return file.readline().count(",") + 1
+
+
+def bare_copy(url: str, path: Path) -> Used:
+    """COPY of the file's own bytes."""
+    columns = ", ".join(f"c{n} text" for n in range(columns_of(path)))
     with psycopg.connect(url) as connection:
-        connection.execute("drop table if exists bare_copy")
         connection.execute(f"create table bare_copy ({columns})")
-        began = time.perf_counter()
+        connection.commit()
+        began, cpu = time.perf_counter(), time.process_time()
         with (
             connection.cursor().copy("copy bare_copy from stdin (format csv, header)") as copy,
             path.open("rb") as file,
@@ -64,77 +62,71 @@ def bare_copy(url: str, path: Path) -> float:
             while chunk := file.read(1 << 20):
                 copy.write(chunk)
         connection.commit()
-        return time.perf_counter() - began
+        return Used(time.perf_counter() - began, time.process_time() - cpu, None, {})
 
 
-def load_alone(source_id: str, path: str) -> None:
-    """What the child process does: one load as the DAG's, then seconds and peak memory as JSON."""
+def _load(path: str) -> dict[str, Any]:
     from baotu import landing
     from baotu.sources import load_source
     from baotu.warehouse import connect
 
-    began = time.perf_counter()
+    source = load_source("enterprise_registry")
+    began, cpu = time.perf_counter(), time.process_time()
     with connect() as connection:
-        (landed,) = landing.load(connection, load_source(source_id), [landing.local_file(Path(path))])
-    seconds = time.perf_counter() - began
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps({"seconds": seconds, "peak_mb": peak, "rows": landed.rows_read}))
+        (landed,) = landing.load(connection, source, [landing.local_file(Path(path))])
+    assert landed.status == "landed", landed
+    return {"seconds": time.perf_counter() - began, "cpu": time.process_time() - cpu, "rows": landed.rows_read}
 
 
-def our_load(path: Path) -> tuple[float, float, int]:
-    """Seconds, peak MB and rows of a load in a process of its own; its bytes are new each time."""
-    with path.open("a", encoding="utf-8", newline="") as out:
-        csv.writer(out).writerow(["济南市新企业有限公司", *[""] * (len(HEADER) - 1)])
-    done = subprocess.run(
-        [sys.executable, __file__, "--alone", "enterprise_registry", str(path)],
-        check=True, capture_output=True, text=True, env=os.environ,
-    )  # fmt: skip
-    found = json.loads(done.stdout.splitlines()[-1])
-    return found["seconds"], found["peak_mb"], found["rows"]
+def _to_sql(path: str, url: str) -> dict[str, Any]:
+    import pandas
+    from sqlalchemy import create_engine
+
+    began, cpu = time.perf_counter(), time.process_time()
+    engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://"))
+    frame = pandas.read_csv(path, dtype=str, keep_default_na=False)
+    frame.to_sql("others_pandas", engine, if_exists="replace", index=False, chunksize=10_000)
+    return {"seconds": time.perf_counter() - began, "cpu": time.process_time() - cpu}
 
 
-@click.command()
-@click.option("--rows", default=1_000_000, show_default=True)
-@click.option("--runs", default=3, show_default=True, help="The median counts.")
-@click.option("--alone", nargs=2, hidden=True)
-def main(rows: int, runs: int, alone: tuple[str, str] | None) -> None:
-    """Load ROWS rows and compare with a bare COPY of the same file."""
-    if alone:
-        load_alone(*alone)
-        return
-    from baotu.embedded import Server
-    from baotu.settings import settings
-    from baotu.warehouse import migrate
+def measure(made: Installation, rows: int, runs: int, *, with_others: bool = True) -> list[Figure]:
+    """Loads of ROWS in turns with the baseline; then other tools, with fewer rows, for some take minutes, and once."""
+    found = _in_turns(made, rows, runs, {"baotu": _ours})
+    if not (with_others and BENCH_PYTHON.exists()):
+        return found
+    others: dict[str, _Subject] = {"baotu": _ours, "pandas.to_sql": lambda path, url: alone("load", path, url)}
+    for what, name in OTHERS.items():
+        others[name] = lambda path, url, what=what: alone("others", what, path, url, python=BENCH_PYTHON)  # type: ignore[misc]
+    return found + _in_turns(made, min(rows, OTHERS_ROWS), 1, others)
 
-    state = Path(tempfile.mkdtemp(prefix="baotu-bench-"))
-    state.chmod(0o711)
-    server = Server(state / "postgres", 18)
-    try:
-        server.start()
-        server.ensure_role("baotu", "of-this-bench")
-        server.ensure_database("warehouse", "baotu")
-        url = server.url("baotu", "of-this-bench", "warehouse")
-        os.environ |= {"BAOTU_WAREHOUSE_URL": url, "BAOTU_STATE_DIR": str(state)}
-        settings.cache_clear()
-        migrate()
-        path = state / "extract.csv"
-        write_extract(path, rows)
-        click.echo(f"{rows:,} rows, {path.stat().st_size / 1e6:.0f} MB, median of {runs}")
-        bare, ours, peaks = [], [], []
-        for _ in range(runs):
-            seconds, peak, read = our_load(path)
-            bare.append(bare_copy(url, path))
-            assert rows < read <= rows + runs, read
-            ours.append(seconds)
-            peaks.append(peak)
-        ratio = statistics.median(ours) / statistics.median(bare)
-        click.echo(f"bare COPY          {statistics.median(bare):6.1f} s   1.00")
-        click.echo(f"baotu load         {statistics.median(ours):6.1f} s   {ratio:.2f}   bar 2.50")
-        click.echo(f"  peak memory      {max(peaks):6.0f} MB          bar 100 MB")
-    finally:
-        server.remove()
-        shutil.rmtree(state, ignore_errors=True)
+
+_Subject = Callable[[Path, str], Used]
+
+
+def _ours(path: Path, _url: str) -> Used:
+    return alone("load", path)
+
+
+def _in_turns(made: Installation, rows: int, runs: int, subjects: dict[str, _Subject]) -> list[Figure]:
+    path = write_extract(made.state / "bench", rows)
+    size = path.stat().st_size / 1e6
+    copied, *taken = in_turns(
+        made,
+        runs,
+        [
+            lambda: bare_copy(made.url, path),
+            *(lambda subject=subject: subject(path, made.url) for subject in subjects.values()),  # type: ignore[misc]
+        ],
+    )
+    measure = f"load {rows:,}"
+    baseline = Figure(measure, "COPY of the same bytes", copied, rows, size)
+    figures = [baseline]
+    for name, used in zip(subjects, taken, strict=True):
+        bars = {"bar": RATIO, "bar_mb": PEAK_MB} if name == "baotu" else {}
+        figures.append(Figure(measure, name, used, rows, size, baseline, **bars))
+        assert name != "baotu" or used[0].said["rows"] == rows, used[0].said
+    return figures
 
 
 if __name__ == "__main__":
-    main()
+    report(lambda: _load(sys.argv[1]) if len(sys.argv) == 2 else _to_sql(*sys.argv[1:]))

@@ -4,10 +4,11 @@ import hashlib
 import json
 import logging
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cached_property
+from itertools import count, repeat
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -20,7 +21,7 @@ from psycopg.types.json import Jsonb
 from baotu import alerts, quarantine, storage
 from baotu.exports import unescape
 from baotu.periods import parse_period
-from baotu.readers import Reading, Refused, facts, read
+from baotu.readers import Block, Reading, Refused, facts, read
 from baotu.sources import CORRECTS_DELIVERY, Source
 from baotu.versions import rules_version
 from baotu.warehouse import RAW_KEYS, ensure_raw
@@ -440,29 +441,49 @@ def _about_corrections(corrected: quarantine.Corrected) -> tuple[tuple[str, str,
 
 
 def _copy(connection: psycopg.Connection, source: Source, delivery_id: int, reading: Reading) -> int:
-    columns = [*RAW_KEYS, *reading.columns, "extra"]
+    # In the order of `_copy_text`.
+    columns = ["part", "delivery_id", "row_no", "file_row", *reading.columns, "extra"]
     statement = sql.SQL("copy {} ({}) from stdin").format(
         sql.Identifier("raw", source.id), sql.SQL(", ").join(map(sql.Identifier, columns))
     )
-    row_no = 0
+    rows_read = 0
     is_ours = CORRECTS_DELIVERY in reading.columns
     with connection.cursor() as cursor, cursor.copy(statement) as copy:
-        for row_no, row in enumerate(reading.rows(), start=1):
-            values, extra = row.values, row.extra
+        for block in reading.blocks():
             if is_ours:
-                values = [text and unescape(text) for text in values]
-                extra = {key: text and unescape(text) for key, text in extra.items()}
-            copy.write_row(
-                (
-                    delivery_id,
-                    row_no,
-                    row.part,
-                    row.file_row,
-                    *values,
-                    json.dumps(extra, ensure_ascii=False) if extra else None,
-                )
-            )
-    return row_no
+                block = _unescaped(block)
+            copy.write(_copy_text(delivery_id, rows_read + 1, block))
+            rows_read += len(block.rows)
+    return rows_read
+
+
+def _unescaped(block: Block) -> Block:
+    rows = [[cell and unescape(cell) for cell in row] for row in block.rows]
+    extras = [{key: text and unescape(text) for key, text in extra.items()} for extra in block.extras]
+    return block._replace(rows=rows, extras=extras)
+
+
+_ESCAPES = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
+
+
+def _copy_text(delivery_id: int, row_no: int, block: Block) -> str:
+    """A block as COPY's own text, its first row numbered ROW_NO. psycopg's, cell by cell, takes up to half as long again."""
+    extras = [json.dumps(extra, ensure_ascii=False) if extra else "" for extra in block.extras]
+    text = _lines(delivery_id, row_no, block, extras)
+    tabs = len(block.rows) * (len(block.rows[0]) + len(RAW_KEYS))
+    if "\\" in text or "\r" in text or text.count("\t") != tabs or text.count("\n") != len(block.rows):
+        rows = [[cell.translate(_ESCAPES) for cell in row] for row in block.rows]
+        plain = block._replace(part=block.part.translate(_ESCAPES), rows=rows)
+        text = _lines(delivery_id, row_no, plain, [extra.translate(_ESCAPES) for extra in extras])
+    # Empty cells are null; the part, which may be empty too, stands first, where no tab is before it.
+    return text.replace("\t\t", "\t\\N\t").replace("\t\t", "\t\\N\t").replace("\t\n", "\t\\N\n")
+
+
+def _lines(delivery_id: int, row_no: int, block: Block, extras: Sequence[str]) -> str:
+    keys = f"{block.part}\t{delivery_id}"
+    cells = map("\t".join, block.rows)
+    numbered = zip(count(row_no), block.file_rows, cells, extras or repeat(""), strict=False)
+    return "".join([f"{keys}\t{number}\t{line}\t{row}\t{extra}\n" for number, line, row, extra in numbered])
 
 
 def _issued_on(reading: Reading, given: Mapping[str, Any], arrived_on: date) -> tuple[date, str]:

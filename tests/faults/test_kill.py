@@ -109,15 +109,15 @@ def test_killed_while_ingesting(warehouse: Installation, children: list[Any]) ->
         run_ingest()
 
     def in_copy() -> None:
-        written = psycopg.Copy.write_row
-        left = iter(range(150))
+        written = psycopg.Copy.write
+        left = iter(range(2))
 
-        def write_row(self: psycopg.Copy, row: Any) -> None:
+        def write(self: psycopg.Copy, buffer: Any) -> None:
             if next(left, None) is None:
                 die()
-            written(self, row)
+            written(self, buffer)
 
-        psycopg.Copy.write_row = write_row  # type: ignore[method-assign, assignment]
+        psycopg.Copy.write = write  # type: ignore[method-assign, assignment]
         run_ingest()
 
     def loaded() -> None:
@@ -274,6 +274,41 @@ def test_two_loaders_at_once(warehouse: Installation, children: list[Any], tmp_p
     assert warehouse.rows(f"select count(*) from raw.{FOOD}") == [{"count": 60 * 40}]
     assert_rows_add_up(warehouse)
     # Both names of each are sighted: nothing is left to open.
+    assert ingest.load(FOOD) == []
+
+
+@pytest.mark.parametrize("end", ["runs on", "is killed"])
+def test_second_try_beside_its_first(warehouse: Installation, children: list[Any], end: str) -> None:
+    """When a worker's main process dies, the task that it forked runs on beside its second try."""
+    warehouse.put(FOOD, "base.csv", samples("B", 60), issued("2021-07-01"))
+    run_ingest()  # dbt has parsed: its parser's threads are this process's, and a fork that parses waits for them for ever
+    warehouse.put(FOOD, "a.csv", samples("A", 300), issued("2021-08-01"))
+    waiting = "select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
+
+    def wait_until(sessions: int) -> None:
+        until = time.monotonic() + PATIENCE
+        while len(warehouse.rows(waiting)) < sessions:
+            assert all(child.is_alive() for child in children) and time.monotonic() < until
+            time.sleep(0.05)
+
+    with warehouse.connect() as holder:
+        # The first has its line in the ledger and no rows, nothing of it committed; the second has found the file too.
+        holder.execute("lock table ops.delivery_sighting in share mode")
+        first = start(children, ingest.load, FOOD)
+        wait_until(1)
+        second = start(children, run_ingest)
+        wait_until(2)
+        if end == "is killed":
+            first.kill()
+            first.join()
+    finish(second, *[first] * (end == "runs on"))
+    delivery = "select status, rows_read, rows_accepted + rows_quarantined as kept from ops.delivery"
+    assert warehouse.rows(f"{delivery} where file_uri like '%%/a.csv'") == [
+        {"status": "accepted", "rows_read": 300, "kept": 300}
+    ]
+    for layer in (f"raw.{FOOD}", f"staging.stg_{FOOD}"):
+        assert warehouse.rows(f"select count(*) from {layer}") == [{"count": 60 + 300}]
+    assert_rows_add_up(warehouse)
     assert ingest.load(FOOD) == []
 
 

@@ -1,7 +1,7 @@
 """How a delivered file becomes rows of text: containers, encodings, headers, refusals that say what to do.
 
 `read` looks at everything that decides whether a file can be read (container, encoding from first to last
-byte, header); `Reading.rows()` then streams. Formats are told by content, never by name. Cells stay as
+byte, header); `Reading.blocks()` and `rows()` then stream. Formats are told by content, never by name. Cells stay as
 delivered: staging normalises. Personal columns leave here, and so do the names of individual households.
 
 containers says what a file is; text, workbook and archive open it as tables, the last two by way of child, a process
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from baotu.readers.archive import tables_of
 from baotu.readers.headers import PERSONAL_DROPPED, understood
-from baotu.readers.reading import FIELD_COUNT, HEADER_ROWS, File, Reading, Refused, Row
+from baotu.readers.reading import FIELD_COUNT, HEADER_ROWS, Block, File, Reading, Refused, Row
 from baotu.readers.rows import MISSING_FIELDS, SURPLUS, WITHHELD
 from baotu.readers.titles import facts
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FIELD_COUNT", "HEADER_ROWS", "MISSING_FIELDS", "PERSONAL_DROPPED", "SURPLUS", "WITHHELD",
-    "Reading", "Refused", "Row", "facts", "read",
+    "Block", "Reading", "Refused", "Row", "facts", "read",
 ]  # fmt: skip
 
 

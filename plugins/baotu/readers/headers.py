@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from baotu.headings import normalize_header
 from baotu.readers.items import grouped_columns, item_columns
 from baotu.readers.levels import head_of, is_numbering
-from baotu.readers.personal import hashed, scrubbed, without_persons
+from baotu.readers.personal import without_persons
 from baotu.readers.reading import HEADER_ROWS, File, Part, Reading, Record, Table
-from baotu.readers.rows import MARKS, is_other_header, rows_of
+from baotu.readers.rows import MARKS, blocks_of, is_other_header
 from baotu.readers.titles import about_part, facts, record_action, title_lines
 
 if TYPE_CHECKING:
@@ -312,11 +312,7 @@ def _reading(file: File, parts: Sequence[Part], skipped: Sequence[dict[str, Any]
     meta["dates_found"] = found["dates"]
     meta["file"] = {"parts": described, "skipped_parts": list(skipped)} | how
     remarks = tuple(remark for part in parts for remark in _remarks(source, part))
-    reading = Reading(meta, mapping, columns, remarks, _rows=lambda reading: rows_of(file, parts, reading))
-    reading._rows = scrubbed(reading._rows, columns)
-    if any(source.columns[name].personal for name in columns):
-        reading._rows = hashed(reading._rows, columns, file)
-    return reading
+    return Reading(meta, mapping, columns, remarks, _blocks=lambda reading: blocks_of(file, parts, reading))
 
 
 def _remarks(source: Source, part: Part) -> Iterator[tuple[str, str, str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 import re
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NamedTuple, NoReturn
@@ -46,8 +46,35 @@ class Row(NamedTuple):
     extra: dict[str, str | None]
 
 
+class Block(NamedTuple):
+    """Rows of one part that follow each other: a load takes two thirds of the time so."""
+
+    part: str
+    file_rows: Sequence[int]
+    #: Of each row its cells, in the order of `Reading.columns`; empty ones are "".
+    rows: Sequence[Sequence[str]]
+    #: As of `Row`, one for each row; or none, where no row has any.
+    extras: Sequence[dict[str, str | None]]
+
+    @classmethod
+    def of(cls, rows: Sequence[Row]) -> Block:
+        """At least one row, all of one part."""
+        extras = [row.extra for row in rows]
+        cells = [[cell or "" for cell in row.values] for row in rows]
+        return cls(rows[0].part, [row.file_row for row in rows], cells, extras if any(extras) else ())
+
+
 #: A record of a table: its row as a person sees it, and its cells.
 Record = tuple[int, list[str]]
+
+
+class Stretch(NamedTuple):
+    """Records of a text that follow each other, with the line on which each begins."""
+
+    lines: Sequence[int]
+    records: list[list[str]]
+    #: The lines themselves, where each is a record and each record a line.
+    text: str | None
 
 
 @dataclass
@@ -61,8 +88,8 @@ class Table:
     #: All records from the top, each time anew.
     records: Callable[[], Iterator[Record]]
     hidden: bool = False
-    #: A delimited text: a record with more or fewer fields than the header may be shifted.
-    is_delimited: bool = False
+    #: Of a delimited text, where a record with more or fewer fields than the header may be shifted: the same records.
+    stretches: Callable[[], Iterator[Stretch]] | None = None
     #: Merged cells that begin in the head: first row, first column, last row, last column; rows as a person counts
     #: them, columns from 0. What is merged downwards is filled already.
     merged: list[tuple[int, int, int, int]] = field(default_factory=list)
@@ -70,6 +97,10 @@ class Table:
     member: str = ""
     #: Why this is no table at all: a document in an archive.
     unread: str | None = None
+
+    @property
+    def is_delimited(self) -> bool:
+        return self.stretches is not None
 
 
 @dataclass
@@ -102,7 +133,7 @@ class Part:
 
 @dataclass
 class Reading:
-    """A file that can be read. `rows()` may be called again; each call starts from the top."""
+    """A file that can be read. `rows()` and `blocks()` may be called again; each call starts from the top."""
 
     #: Title block and what was found in it, layout and given meta merged (given wins), and how the file was
     #: read.
@@ -113,15 +144,21 @@ class Reading:
     columns: list[str]
     #: What a person should know of how headers were read, as (code, Chinese, English).
     remarks: tuple[tuple[str, str, str], ...] = ()
-    #: Filled while `rows()` runs, whole when it has ended.
+    #: Filled while `blocks()` or `rows()` runs, whole when it has ended.
     counts: dict[str, int] = field(default_factory=dict)
-    _rows: Callable[[Reading], Iterator[Row]] = field(repr=False, default=lambda _: iter(()))
+    _blocks: Callable[[Reading], Iterator[Block]] = field(repr=False, default=lambda _: iter(()))
 
-    def rows(self) -> Iterator[Row]:
-        """Stream the rows. Raises `Refused` for a quote that is never closed or an endless cell."""
+    def blocks(self) -> Iterator[Block]:
+        """Stream the rows, some hundred at a time. Raises `Refused` for a quote that is never closed or an endless cell."""
         self.counts.clear()
         self.counts.update(rows=0, blank=0, ragged=0, repeated_headers=0, notes=0)
-        return self._rows(self)
+        return self._blocks(self)
+
+    def rows(self) -> Iterator[Row]:
+        """`blocks`, row by row."""
+        for part, file_rows, rows, extras in self.blocks():
+            for file_row, cells, extra in zip(file_rows, rows, extras or ({} for _ in rows), strict=True):
+                yield Row(part, file_row, [cell or None for cell in cells], extra)
 
 
 @dataclass

@@ -5,14 +5,23 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from baotu.headings import normalize_header
-from baotu.readers.personal import hash_households, is_household
-from baotu.readers.reading import FIELD_COUNT, File, Part, Reading, Row
+from baotu.readers.personal import (
+    hash_households,
+    hashed,
+    is_household,
+    is_suspect,
+    may_be_households,
+    numbered_lines,
+    scrubbed,
+    without_persons,
+)
+from baotu.readers.reading import FIELD_COUNT, Block, File, Part, Reading, Record, Row, Stretch
 
 if TYPE_CHECKING:
     from baotu.sources import Source
@@ -24,10 +33,43 @@ _WHITE = frozenset(c for c in map(chr, range(0x3001)) if c.isspace())
 MARKS = frozenset({FIELD_COUNT, SURPLUS, MISSING_FIELDS, WITHHELD})
 
 
-def rows_of(file: File, parts: Sequence[Part], reading: Reading) -> Iterator[Row]:
+#: So many rows that were looked at one by one are handed on together.
+_TOGETHER = 100
+
+
+def blocks_of(file: File, parts: Sequence[Part], reading: Reading) -> Iterator[Block]:
     """The rows below each part's header, in the order of the parts."""
+    columns = reading.columns
+    is_hashed = any(file.source.columns[name].personal for name in columns)
+
+    def cleaned(rows: Iterator[Row]) -> Iterator[Row]:
+        rows = scrubbed(rows, columns)
+        return hashed(rows, columns, file) if is_hashed else rows
+
     for part in parts:
-        yield from (_delimited_rows if part.table.is_delimited else _sheet_rows)(file, part, reading)
+        if part.table.stretches is None:
+            yield from _together(cleaned(_sheet_rows(file, part, reading)))
+            continue
+        delimited = _Delimited(file, part, reading)
+        # What most rows are looked at for one by one; such columns are none of a register's.
+        is_plain = not (is_hashed or part.extras or "remark" in columns)
+        waiting: list[Record] = []
+        for stretch in part.table.stretches():
+            # What stands before decides how a row is looked at.
+            if waiting and (stretch.text is not None or len(waiting) >= _TOGETHER):
+                yield from _together(cleaned(delimited.rows(waiting)))
+                waiting = []
+            block = delimited.block(stretch) if is_plain else None
+            if block is not None:
+                yield block
+            else:
+                waiting += zip(stretch.lines, stretch.records, strict=True)
+        yield from _together(cleaned(delimited.rows(waiting)))
+
+
+def _together(rows: Iterator[Row]) -> Iterator[Block]:
+    while block := list(islice(rows, _TOGETHER)):
+        yield Block.of(block)
 
 
 #: 注：, 填表人：…: what stands below a table. Not stored: it may name a person.
@@ -74,51 +116,75 @@ def _unlike_rows(file: File, part: Part, line: int, cells: Sequence[str]) -> str
     return "repeated_headers" if _is_header(part, cells) else "notes" if _is_note(cells) else ""
 
 
-def _delimited_rows(file: File, part: Part, reading: Reading) -> Iterator[Row]:
-    positions = {name: index for index, name in part.match.mapping.items()}
-    width = len(part.headers)
-    # One past the end stands for a column that only another part has.
-    indexes = [positions.get(name, width) for name in reading.columns]
-    lacks = width in indexes
-    # The loop runs once a row: itemgetter and tuple's own constructor take a third off it.
-    pick = itemgetter(*indexes) if len(indexes) > 1 else None
-    make = tuple.__new__
-    name, extras, households = part.name, part.extras, part.households
-    # One look at a record's first character: white space, what notes begin with, and the header's own names.
-    suspects = {*_NOTE_BEGINS, *_WHITE, "", *(names[0][:1] for names in part.header), part.headers[0][:1]}
-    counts = reading.counts
-    number = ragged = 0
-    # What follows a blank line, a note or a title may be another table's header.
-    is_behind_gap = False
-    try:
-        for line, cells in part.table.records():
+class _Delimited:
+    """A delimited text's records as rows: whole stretches at once where all is as it should be, else one by one."""
+
+    def __init__(self, file: File, part: Part, reading: Reading) -> None:
+        self.file, self.part, self.counts = file, part, reading.counts
+        positions = {name: index for index, name in part.match.mapping.items()}
+        self.width = len(part.headers)
+        # One past the end stands for a column that only another part has.
+        indexes = [positions.get(name, self.width) for name in reading.columns]
+        self.lacks = self.width in indexes
+        # Called once a row: itemgetter, and tuple's own constructor below, take a third off it.
+        self.pick: Callable[[list[str]], Sequence[str]] = (
+            itemgetter(*indexes) if len(indexes) > 1 else lambda cells: [cells[i] for i in indexes]
+        )
+        # One look at a record's first character: white space, what notes begin with, and the header's own names.
+        self.suspects = {*_NOTE_BEGINS, *_WHITE, "", *(names[0][:1] for names in part.header), part.headers[0][:1]}
+        # What follows a blank line, a note or a title may be another table's header.
+        self.is_behind_gap = False
+
+    def block(self, stretch: Stretch) -> Block | None:
+        """A stretch as it is, if each line is a row and none needs more than its numbers and names taken out."""
+        records = stretch.records
+        if (
+            stretch.text is None
+            or self.is_behind_gap
+            or stretch.lines[0] <= self.part.above_data
+            or {*map(len, records)} != {self.width}
+            or not self.suspects.isdisjoint([cells[0][:1] for cells in records])
+        ):
+            return None
+        for cells in may_be_households(records, self.part):
+            hash_households(self.file, self.part, cells)
+        for line in numbered_lines(stretch.text, len(records)):
+            cells = records[line]
+            cells[:] = [without_persons(text) if len(text) > 10 and is_suspect(text) else text for text in cells]
+        if self.lacks:
+            for cells in records:
+                cells.append("")
+        self.counts["rows"] += len(records)
+        return Block(self.part.name, stretch.lines, list(map(self.pick, records)), ())
+
+    def rows(self, records: Iterable[Record]) -> Iterator[Row]:
+        file, part, width, pick = self.file, self.part, self.width, self.pick
+        make = tuple.__new__
+        for line, cells in records:
             if line <= part.above_data:
                 continue
-            if is_behind_gap or cells[0][:1] in suspects:
-                is_behind_gap = False
+            if self.is_behind_gap or cells[0][:1] in self.suspects:
+                self.is_behind_gap = False
                 if kind := _unlike_rows(file, part, line, cells):
-                    counts[kind] += 1
-                    is_behind_gap = True
+                    self.counts[kind] += 1
+                    self.is_behind_gap = True
                     continue
-            number += 1
+            self.counts["rows"] += 1
             extra: dict[str, str | None] = {}
             if len(cells) != width:
                 cells, extra = _ragged(part, cells)
-                ragged += bool(extra)
-                is_behind_gap = True
-            if households:
+                self.counts["ragged"] += bool(extra)
+                self.is_behind_gap = True
+            if part.households:
                 hash_households(file, part, cells)
-            if extras:
-                extra |= {key: cells[index] for index, key in extras if cells[index]}
-            if lacks:
+            if part.extras:
+                extra |= {key: cells[index] for index, key in part.extras if cells[index]}
+            if self.lacks:
                 cells.append("")
-            values: list[str | None] = list(pick(cells)) if pick else [cells[i] for i in indexes]
+            values: list[str | None] = list(pick(cells))
             if "" in values:
                 values = [value or None for value in values]
-            yield make(Row, (name, line, values, extra))
-    finally:
-        counts["rows"] += number
-        counts["ragged"] += ragged
+            yield make(Row, (part.name, line, values, extra))
 
 
 def _ragged(part: Part, cells: list[str]) -> tuple[list[str], dict[str, str | None]]:
