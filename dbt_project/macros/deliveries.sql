@@ -39,18 +39,16 @@
     {%- endif -%}
 {%- endmacro %}
 
-{#- What has just been loaded is not in the planner's statistics, which then expects a few rows. It lies in the open
-    partition; all of them would be sampled for each file. -#}
+{#- What has just been loaded is not in the planner's statistics, which then expects a few rows. Where raw has several
+    partitions it lies in the open one: all of them would be sampled, twice, for each file. -#}
 {% macro analyze_landed(source) -%}
     {%- set found = namespace(table="raw." ~ source) -%}
     {%- if execute and is_incremental() -%}
-        {%- for row in run_query(
-            "select inhrelid::regclass from pg_inherits inner join pg_class on pg_class.oid = inhrelid"
-            ~ " where inhparent = to_regclass('raw." ~ source ~ "')"
-            ~ " and pg_get_expr(relpartbound, pg_class.oid) like '%TO (MAXVALUE)'"
-        ).rows -%}
-            {%- set found.table = row[0] -%}
-        {%- endfor -%}
+        {%- set row = run_query(
+            "select max(inhrelid::regclass::text) filter (where pg_get_expr(relpartbound, oid) like '%TO (MAXVALUE)'), count(*)"
+            ~ " from pg_inherits inner join pg_class on oid = inhrelid where inhparent = to_regclass('raw." ~ source ~ "')"
+        ).rows[0] -%}
+        {%- if row[1] > 1 -%} {%- set found.table = row[0] -%} {%- endif -%}
     {%- endif -%}
     analyze {{ found.table }} (delivery_id)
 {%- endmacro %}

@@ -171,9 +171,8 @@ def record(connection: psycopg.Connection, source: Source, delivery_id: int) -> 
     concerned = connection.execute(
         sql.SQL(
             "select reading.delivery_id from ops.delivery as named inner join ops.delivery as reading using (origin_id)"
-            " where named.source = {source} and named.delivery_id in (select distinct"
-            " split_part(corrects_delivery_id, '.', 1)::bigint from {raw}"
-            " where delivery_id = {this} and corrects_delivery_id ~ {number})"
+            " where named.source = {source} and named.delivery_id in (select case when corrects_delivery_id ~ {number}"
+            " then split_part(corrects_delivery_id, '.', 1)::bigint end from {raw} where delivery_id = {this})"
         ).format(source=sql.Literal(source.id), raw=raw, this=sql.Literal(delivery_id), number=numbered)
     ).fetchall()
     retention.bring_back(connection, source.id, [number for (number,) in concerned])
