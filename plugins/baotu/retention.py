@@ -88,23 +88,28 @@ def roll(connection: psycopg.Connection, source_id: str) -> bool:
     size = connection.execute("select pg_total_relation_size(%s)", (f"raw.{last.name}",)).fetchone()
     if size is None or size[0] < ROLL_BYTES:
         return False
-    with build_lock(), source_lock(source_id), connection.transaction():
-        connection.execute(_PATIENCE)
-        # Loads have none of these locks. One that has its number and waits here finds its place in the old partition.
-        connection.execute(sql.SQL("lock table {} in access exclusive mode").format(names[0]))
-        row = connection.execute("select nextval(pg_get_serial_sequence('ops.delivery', 'delivery_id'))").fetchone()
-        assert row is not None
-        following = sql.Literal(row[0])
-        first = sql.SQL("minvalue") if last.first is None else sql.Literal(last.first)
-        connection.execute(sql.SQL("alter table {} detach partition {}").format(*names))
-        connection.execute(
-            sql.SQL("alter table {} attach partition {} for values from ({}) to ({})").format(*names, first, following)
-        )
-        connection.execute(
-            sql.SQL("create table {} partition of {} for values from ({}) to (maxvalue)").format(
-                sql.Identifier("raw", f"{source_id}_p{row[0]}"), names[0], following
+    try:
+        with build_lock(), source_lock(source_id), connection.transaction():
+            connection.execute(_PATIENCE)
+            # Loads have none of these locks. One that has its number and waits here finds its place in the old partition.
+            connection.execute(sql.SQL("lock table {} in access exclusive mode").format(names[0]))
+            row = connection.execute("select nextval(pg_get_serial_sequence('ops.delivery', 'delivery_id'))").fetchone()
+            assert row is not None
+            first = sql.SQL("minvalue") if last.first is None else sql.Literal(last.first)
+            connection.execute(sql.SQL("alter table {} detach partition {}").format(*names))
+            connection.execute(
+                sql.SQL("alter table {} attach partition {} for values from ({}) to ({})").format(
+                    *names, first, sql.Literal(row[0])
+                )
             )
-        )
+            connection.execute(
+                sql.SQL("create table {} partition of {} for values from ({}) to (maxvalue)").format(
+                    sql.Identifier("raw", f"{source_id}_p{row[0]}"), names[0], sql.Literal(row[0])
+                )
+            )
+    except psycopg.errors.LockNotAvailable:
+        log.warning("raw.%s is in use: it gets its new partition at the next round", source_id)
+        return False
     return True
 
 

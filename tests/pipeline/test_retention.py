@@ -266,6 +266,11 @@ def test_a_load_that_has_its_number_before_a_roll_finds_its_place(
         rolling.commit()
         monkeypatch.setattr(retention, "ROLL_BYTES", 1)
         rolling.autocommit = True
+        # Whoever uses it goes first.
+        monkeypatch.setattr(retention, "_PATIENCE", "set local lock_timeout = '200ms'")
+        loading.execute(f"select count(*) from raw.{FOOD}".encode())
+        assert not retention.roll(rolling, FOOD) and partitions(warehouse) == [f"{FOOD}_p1"]
+        loading.rollback()
         assert retention.roll(rolling, FOOD)
         for one in (number, number + 100):
             loading.execute(
