@@ -16,11 +16,41 @@
             ~ " where source = '" ~ source ~ "' and finished_at is null order by validation_run_id desc limit 1) as run"
         ) -}}
     {%- else -%}
+        {{- all_in_raw(source) -}}
         {{- ids_literal(
             "select delivery_id from ops.delivery where source = '" ~ source
             ~ "' and status not in ('refused') and rows_read is not null order by 1"
         ) -}}
     {%- endif -%}
+{%- endmacro %}
+
+{#- Rows that retention has taken out of raw would be missing in what is made anew from all of history. -#}
+{% macro all_in_raw(source) -%}
+    {%- if execute -%}
+        {%- set archived = run_query(
+            "select count(*) from ops.delivery where source = '" ~ source ~ "' and raw_archived_at is not null"
+        ).columns[0][0] -%}
+        {%- if archived -%}
+            {{- exceptions.raise_compiler_error(
+                "the raw rows of " ~ archived ~ " deliveries of " ~ source ~ " are in the archive, and would be missing in"
+                ~ " staging: drop staging.stg_" ~ source ~ " and run `baotu up`, which brings them back first"
+            ) -}}
+        {%- endif -%}
+    {%- endif -%}
+{%- endmacro %}
+
+{#- What has just been loaded is not in the planner's statistics, which then expects a few rows. Where raw has several
+    partitions it lies in the open one: all of them would be sampled, twice, for each file. -#}
+{% macro analyze_landed(source) -%}
+    {%- set found = namespace(table="raw." ~ source) -%}
+    {%- if execute and is_incremental() -%}
+        {%- set row = run_query(
+            "select max(inhrelid::regclass::text) filter (where pg_get_expr(relpartbound, oid) like '%TO (MAXVALUE)'), count(*)"
+            ~ " from pg_inherits inner join pg_class on oid = inhrelid where inhparent = to_regclass('raw." ~ source ~ "')"
+        ).rows[0] -%}
+        {%- if row[1] > 1 -%} {%- set found.table = row[0] -%} {%- endif -%}
+    {%- endif -%}
+    analyze {{ found.table }} (delivery_id)
 {%- endmacro %}
 
 {#- Runs in the model's own transaction, so that a rerun after a crash doubles nothing. -#}

@@ -70,7 +70,14 @@ def back_up(to: Path, progress: Progress) -> Path:
             revision = _value(connection, "select version_num from ops.schema_version")
             publication = publish.current_publication(connection)
             server = connection.info.server_version // 10_000
-            digests = [sha256 for (sha256,) in connection.execute("select distinct file_sha256 from ops.delivery")]
+            # Delivered files, and rows that retention has taken out of raw.
+            digests = [
+                sha256
+                for (sha256,) in connection.execute(
+                    "select file_sha256 from ops.delivery union"
+                    " select raw_archived_sha256 from ops.delivery where raw_archived_sha256 is not null"
+                )
+            ]
         if (metadata := _metadata_url()) is not None:
             progress("Airflow's database")
             _dump(metadata, draft / "airflow.dump")

@@ -296,7 +296,7 @@ def delivery(request: Request, delivery_id: _Id) -> HTMLResponse:
     return _page(
         request, "delivery", it=found, held=held, checks=checks, decisions=decisions, readings=readings,
         moved=[Label(*drift.told(source, one)) for one in moved] if source else [],
-        archive=f"{shown(settings().archive_url).rstrip('/').rpartition('/')[2]}/{found['file_sha256']}",
+        archive=shown(settings().archive_url).rstrip("/").rpartition("/")[2],
         run=_run(found),
     )  # fmt: skip
 
@@ -324,16 +324,22 @@ def failing_rows(request: Request, delivery_id: _Id, rule: str, page: _PageNumbe
                     from quarantine.row where delivery_id = %(id)s and rule = %(rule)s
                     order by resolution is not null, row_no, quarantine_id limit %(limit)s offset %(offset)s
                 )
-                select line.*, raw_row.part, raw_row.file_row,
-                    case when line.column_name = any(%(shown)s) then to_jsonb(raw_row) ->> line.column_name end as cell
-                from line left join {raw} as raw_row
-                    on raw_row.delivery_id = %(id)s and raw_row.row_no = line.row_no
+                select line.*, row.part, row.file_row,
+                    case when line.column_name = any(%(shown)s) then to_jsonb(row) ->> line.column_name end as cell
+                from line left join lateral (
+                    select * from {rows} as row where row.delivery_id = %(id)s and row.row_no = line.row_no limit 1
+                ) as row on true
                 order by line.resolution is not null, line.row_no
                 """
-            ).format(raw=sql.Identifier("raw", found["source"])),
+            ).format(
+                # Where a row stood staging knows too; what the cell said is with the row in the archive.
+                rows=sql.Identifier("staging", f"stg_{found['source']}")
+                if found["raw_archived_at"]
+                else sql.Identifier("raw", found["source"])
+            ),
             {
                 "id": delivery_id, "rule": rule, "limit": PAGE_ROWS, "offset": (page - 1) * PAGE_ROWS,
-                "shown": _columns_shown(source),
+                "shown": [] if found["raw_archived_at"] else _columns_shown(source),
             },
         ).fetchall()  # fmt: skip
     for line in lines:
@@ -416,7 +422,7 @@ def _delivery(connection: psycopg.Connection, delivery_id: int) -> dict[str, Any
     found = _rows(
         connection,
         f"select {_DELIVERY}, {_LATE_DAYS}, delivery.origin_id, delivery.attempt, delivery.replaces_id,"
-        " delivery.file_sha256, delivery.file_bytes, delivery.meta, delivery.status_reason, delivery.period_start_on,"
+        " delivery.file_sha256, delivery.file_bytes, delivery.raw_archived_sha256, delivery.raw_archived_at, delivery.meta, delivery.status_reason, delivery.period_start_on,"
         " delivery.period_end_on, delivery.dag_run_id, delivery.validated_at,"
         # A reading that a person asked for; a changed sidecar has its file read again by the source's own run.
         " exists (select from ops.decision inner join ops.delivery as earlier using (delivery_id)"

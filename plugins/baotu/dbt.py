@@ -42,6 +42,25 @@ def run(stage: str, arguments: Sequence[str], *, allow_failed_tests: bool = Fals
 
     Raises DbtError when a node fails; with `allow_failed_tests`, failing data tests are results, not errors.
     """
+    outcome = _invoke(stage, arguments)
+    results = [_node_result(result) for result in getattr(outcome.result, "results", None) or []]
+    failed = [
+        r
+        for r in results
+        if r.status in ("error", "fail", "runtime error", "partial success")
+        and not (allow_failed_tests and r.resource_type == "test")
+    ]
+    if failed:
+        raise DbtError("; ".join(f"{r.node}: {' '.join(r.message.split())[:600]}" for r in failed))
+    return results
+
+
+def names(stage: str, chosen: Sequence[str]) -> set[str]:
+    """What a selection would run, by name. Raises DbtError."""
+    return set(_invoke(stage, ["list", "--output", "name", *chosen]).result or ())
+
+
+def _invoke(stage: str, arguments: Sequence[str]) -> Any:
     os.environ.update(dbt_environment(), DO_NOT_TRACK="1", DBT_SEND_ANONYMOUS_USAGE_STATS="false")
     target = target_path(stage)
     target.mkdir(parents=True, exist_ok=True)
@@ -58,16 +77,7 @@ def run(stage: str, arguments: Sequence[str], *, allow_failed_tests: bool = Fals
     outcome = runner().invoke(command)
     if outcome.exception is not None:
         raise DbtError(f"dbt {arguments[0]} ({stage}): {outcome.exception}") from outcome.exception
-    results = [_node_result(result) for result in getattr(outcome.result, "results", None) or []]
-    failed = [
-        r
-        for r in results
-        if r.status in ("error", "fail", "runtime error", "partial success")
-        and not (allow_failed_tests and r.resource_type == "test")
-    ]
-    if failed:
-        raise DbtError("; ".join(f"{r.node}: {' '.join(r.message.split())[:600]}" for r in failed))
-    return results
+    return outcome
 
 
 def runner() -> Any:

@@ -1,6 +1,7 @@
 """What grows in the warehouse and on disk, and is nobody's history: taken away once a week, so that both stay flat.
 
-Deliveries, raw rows, decisions, check results and published values are history and stay.
+Deliveries, decisions, check results and published values are history and stay. Raw rows do too, or go to the archive where
+their source's policy says so.
 """
 
 import logging
@@ -12,8 +13,9 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
-from baotu import publish, storage
+from baotu import publish, retention, storage
 from baotu.settings import settings
+from baotu.sources import load_sources
 from baotu.warehouse import build_lock, connect
 
 log = logging.getLogger(__name__)
@@ -39,6 +41,13 @@ def maintain() -> dict[str, int]:
         over = connection.execute("delete from ops.alert where resolved_at < now() - %s", (KEEP_ALERTS,))
         done = {"build details": builds.rowcount, "alerts": over.rowcount}
         done["vacuumed tables"] = sum(1 for _ in _vacuumed(connection))
+    with connect(autocommit=True) as connection:
+        done["new partitions"] = sum(retention.roll(connection, source_id) for source_id in load_sources())
+        for source_id in load_sources():
+            if len(retention.partitions(connection, source_id)) > 1:
+                # Autovacuum looks at partitions, and never at what they are parts of.
+                connection.execute(sql.SQL("analyze {}").format(sql.Identifier("raw", source_id)))
+    done["deliveries out of raw"] = sum(map(retention.retire, load_sources().values()))
     done["log files"] = sum(1 for _ in _old_logs(settings().state_dir / "logs"))
     done["abandoned drafts"] = storage.archive().sweep()
     log.info("%s", ", ".join(f"{what}: {count}" for what, count in done.items()))

@@ -18,7 +18,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from baotu import alerts, exports
+from baotu import alerts, exports, retention
 from baotu.readers import SURPLUS, Refused
 from baotu.sources import (
     CORRECTS_DELIVERY,
@@ -166,6 +166,16 @@ def record(connection: psycopg.Connection, source: Source, delivery_id: int) -> 
     Raises Refused when their deliveries said different things of all their rows: one file cannot say both.
     """
     raw = sql.Identifier("raw", source.id)
+    numbered = sql.Literal(r"^\s*[0-9]{1,18}(\.0*)?\s*$")
+    # In every reading of its file: `_pairs` looks for the row in each.
+    concerned = connection.execute(
+        sql.SQL(
+            "select reading.delivery_id from ops.delivery as named inner join ops.delivery as reading using (origin_id)"
+            " where named.source = {source} and named.delivery_id in (select case when corrects_delivery_id ~ {number}"
+            " then split_part(corrects_delivery_id, '.', 1)::bigint end from {raw} where delivery_id = {this})"
+        ).format(source=sql.Literal(source.id), raw=raw, this=sql.Literal(delivery_id), number=numbered)
+    ).fetchall()
+    retention.bring_back(connection, source.id, [number for (number,) in concerned])
     connection.execute(
         sql.SQL(
             """
@@ -191,7 +201,7 @@ def record(connection: psycopg.Connection, source: Source, delivery_id: int) -> 
             this=sql.Literal(delivery_id),
             source=sql.Literal(source.id),
             raw=raw,
-            number=sql.Literal(r"^\s*[0-9]{1,18}(\.0*)?\s*$"),
+            number=numbered,
         )
     )
     counted = connection.execute(

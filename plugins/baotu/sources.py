@@ -247,6 +247,8 @@ class Source(_Strict):
     alert_quarantined_share: Share = 0.05
     #: A file must have been unchanged for so long before it is read: half uploads are not deliveries.
     settle_seconds: Annotated[float, Field(ge=0)] = 5
+    #: So many months after it landed a decided delivery's rows leave raw for the archive; without it they stay for ever.
+    keep_raw_months: Annotated[int, Field(gt=0)] | None = None
     columns: Annotated[dict[Name, Column], Field(min_length=1)]
     #: Of each group at least one must be there; `meta.<key>` stands for a meta key that says it for all rows.
     required_any: tuple[Annotated[tuple[Text, ...], Field(min_length=1)], ...] = ()

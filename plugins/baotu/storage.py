@@ -224,15 +224,23 @@ class Archive(Place):
         finally:
             path.unlink(missing_ok=True)
 
-    def keep(self, draft: Draft, sha256: str) -> Path:
-        """Put a draft under its name, whole or not at all; returns where readers of this machine find the bytes."""
+    def keep(self, draft: Draft, sha256: str, *, is_only_copy: bool = False) -> Path:
+        """Put a draft under its name, whole or not at all; returns where readers of this machine find the bytes.
+
+        What is nowhere else (`is_only_copy`) is on the disk before this returns.
+        """
         key = self._key(sha256)
         with self._explained():
             draft.file.flush()
             if self.is_local:
                 kept = Path(key)
+                if is_only_copy:
+                    os.fsync(draft.file.fileno())
                 if not kept.exists():
                     draft.path.rename(kept)
+                if is_only_copy:
+                    _sync(kept)
+                    _sync(kept.parent)
                 return kept
             if not self._holds(key, os.fstat(draft.file.fileno()).st_size):
                 self._put(draft, key)
@@ -311,6 +319,14 @@ class Archive(Place):
             with suppress(Exception):
                 self.file_system.rm_file(part)
             raise
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 @contextmanager

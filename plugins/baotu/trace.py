@@ -66,12 +66,15 @@ class Trace:
             )
         yield ""
         yield "交付 · deliveries"
-        kept_at = storage.kept_at([d["file_sha256"] for d in self.deliveries])
+        digests = (d[which] for d in self.deliveries for which in ("file_sha256", "raw_archived_sha256"))
+        kept_at = storage.kept_at([sha256 for sha256 in digests if sha256])
         for d in self.deliveries:
             counted = f"{d['numerator']} / {d['denominator']}" if d["numerator"] is not None else str(d["denominator"])
             yield f"  [{d['delivery_id']}] {d['file_name']} · {d['status']} · 发布 issued {d['issued_on']} · {counted}"
             yield f"      SHA-256 {d['file_sha256']}"
             yield f"      存档 archive {kept_at[d['file_sha256']]}"
+            if d["raw_archived_sha256"]:
+                yield f"      原始行已移出仓库 raw rows, out of the warehouse {kept_at[d['raw_archived_sha256']]}"
         if self.rows:
             yield ""
             yield "行(部分、表格中的行号) · rows (part, row as the file shows it)"
@@ -181,7 +184,7 @@ def _applied_since(cursor: psycopg.Cursor[dict[str, Any]], number: dict[str, Any
 def _deliveries(cursor: psycopg.Cursor[dict[str, Any]], counted: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """What each delivery contributes, with its file."""
     about = cursor.execute(
-        "select delivery_id, file_uri, file_sha256, status, issued_on, regexp_replace(file_uri, '^.*/', '')"
+        "select delivery_id, file_uri, file_sha256, raw_archived_sha256, status, issued_on, regexp_replace(file_uri, '^.*/', '')"
         " as file_name from ops.delivery where delivery_id = any(%s) order by issued_on, delivery_id",
         ([row["delivery_id"] for row in counted],),
     ).fetchall()

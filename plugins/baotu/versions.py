@@ -14,7 +14,8 @@ _PACKAGE = Path(__file__).parent
 
 def rules_version(source: Source) -> str:
     """The same reader, YAML, staging, seeds and suite give the same version; a mart or another source changes nothing."""
-    return _digest(source.id, source.model_dump_json())
+    # How long raw rows are kept judges nothing.
+    return _digest(source.id, source.model_dump_json(exclude={"keep_raw_months"}))
 
 
 @cache

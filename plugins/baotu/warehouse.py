@@ -18,6 +18,8 @@ _BUILD = 0
 
 #: Columns of raw.<source> that do not come from the file.
 RAW_KEYS = ("delivery_id", "row_no", "part", "file_row")
+#: Partitions are called after the first delivery that may be in them; ids begin at 1.
+_FIRST_PARTITION = "_p1"
 
 
 class WarehouseError(Exception):
@@ -157,12 +159,18 @@ def ensure_raw(connection: psycopg.Connection, source: Source) -> None:
     if found >= {*RAW_KEYS, *wanted, "extra"}:
         return
     connection.execute("select pg_advisory_xact_lock(%s, 2)", (_LOCKS,))
-    connection.execute(
-        sql.SQL(
-            "create table if not exists {} (delivery_id bigint not null, row_no bigint not null, part text not null,"
-            " file_row bigint not null, extra jsonb)"
-        ).format(table)
-    )
+    if connection.execute("select to_regclass(%s) is null", (f"raw.{source.id}",)).fetchone() == (True,):
+        connection.execute(
+            sql.SQL(
+                "create table {} (delivery_id bigint not null, row_no bigint not null, part text not null,"
+                " file_row bigint not null, extra jsonb) partition by range (delivery_id)"
+            ).format(table)
+        )
+        connection.execute(
+            sql.SQL("create table {} partition of {} for values from (minvalue) to (maxvalue)").format(
+                sql.Identifier("raw", f"{source.id}{_FIRST_PARTITION}"), table
+            )
+        )
     for column in wanted:
         connection.execute(
             sql.SQL("alter table {} add column if not exists {} text").format(table, sql.Identifier(column))
@@ -172,6 +180,55 @@ def ensure_raw(connection: psycopg.Connection, source: Source) -> None:
             sql.Identifier(f"{source.id}_delivery"), table
         )
     )
+
+
+def partition_raw(connection: psycopg.Connection, source_id: str) -> bool:
+    """Make raw.<source> of a release that knew no partitions the first partition of a new raw.<source>.
+
+    In the caller's transaction, without reading a row: names change, and the one partition holds whatever id is not null.
+    False where there is nothing to do.
+    """
+    name, first = f"raw.{source_id}", f"{source_id}{_FIRST_PARTITION}"
+    is_plain = "select relkind = 'r' from pg_class where oid = to_regclass(%s)"
+    if connection.execute(is_plain, (name,)).fetchone() != (True,):
+        return False
+    table, partition = sql.Identifier("raw", source_id), sql.Identifier("raw", first)
+    connection.execute(sql.SQL("lock table {} in access exclusive mode").format(table))
+    connection.execute(sql.SQL("alter table {} rename to {}").format(table, sql.Identifier(first)))
+    connection.execute(
+        sql.SQL("alter index if exists {} rename to {}").format(
+            sql.Identifier("raw", f"{source_id}_delivery"), sql.Identifier(f"{first}_delivery_id_idx")
+        )
+    )
+    connection.execute(
+        sql.SQL(
+            "create table {} (like {} including comments including defaults) partition by range (delivery_id)"
+        ).format(table, partition)
+    )
+    # Before the attachment, which then finds the partition's own index to be this one's part.
+    connection.execute(
+        sql.SQL("create index {} on {} (delivery_id)").format(sql.Identifier(f"{source_id}_delivery"), table)
+    )
+    connection.execute(
+        sql.SQL("alter table {} attach partition {} for values from (minvalue) to (maxvalue)").format(table, partition)
+    )
+    (comment,) = connection.execute("select obj_description(to_regclass(%s))", (f"raw.{first}",)).fetchone() or (None,)
+    if comment is not None:
+        connection.execute(sql.SQL("comment on table {} is {}").format(table, sql.Literal(comment)))
+    for privilege, role, is_grantable in connection.execute(
+        "select privilege_type, rolname, is_grantable from pg_class cross join lateral aclexplode(relacl)"
+        " left join pg_roles on pg_roles.oid = grantee where pg_class.oid = to_regclass(%s) and grantee <> relowner",
+        (f"raw.{first}",),
+    ).fetchall():
+        connection.execute(
+            sql.SQL("grant {} on {} to {}{}").format(
+                sql.SQL(privilege),
+                table,
+                sql.Identifier(role) if role is not None else sql.SQL("public"),
+                sql.SQL(" with grant option" if is_grantable else ""),
+            )
+        )
+    return True
 
 
 def has_role(connection: psycopg.Connection, role: str) -> bool:

@@ -106,7 +106,10 @@ def test_from_the_release_before(warehouse: Installation, tmp_path: Path) -> Non
     values, deliveries = warehouse.rows(shown), warehouse.rows(ledger)
     assert len(values) > 100 and len(deliveries) > 100
 
+    plain = "select count(*) as n from pg_class where relnamespace = 'raw'::regnamespace and relkind = 'r' and not relispartition"
+    assert warehouse.rows(plain) == [{"n": len(load_sources())}]
     assert upgrade()
+    assert warehouse.rows(plain) == [{"n": 0}]
     for source in load_sources():
         assert [landed.status for landed in ingest.load(source)] == []
     assert publish.build().status == "published"

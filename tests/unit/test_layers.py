@@ -56,6 +56,7 @@ MODULES = [
         "exports",
         "glossary",
         "naming",
+        "retention",
         "versions",
         "readers",
         "sources",

@@ -1,7 +1,7 @@
 {{ config(
     pre_hook=[
         "{{ forget_landed_deliveries('enterprise_registry') }}",
-        "analyze raw.enterprise_registry (delivery_id)",
+        "{{ analyze_landed('enterprise_registry') }}",
     ],
     indexes=[
         {'columns': ['delivery_id', 'row_no', 'item_no'], 'unique': true},
