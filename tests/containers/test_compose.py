@@ -125,6 +125,8 @@ def test_service_is_closed_watched_and_bounded(name: str) -> None:
 
 def test_services_are_airflows_commands_and_stop_before_the_api_server() -> None:
     assert set(OURS) == {"init", "superset", "worker", *COMMANDS}
+    # People come in by these doors and no others.
+    assert {name for name, service in SERVICES.items() if "ports" in service} == {"api-server", "superset"}
     profiles = {name: service["profiles"] for name, service in SERVICES.items() if "profiles" in service}
     assert profiles == {"superset": ["bi"], "worker": ["workers"], "redis": ["workers"], "s3": ["s3"]}
     assert "api-server" in SERVICES["scheduler"]["depends_on"]
