@@ -42,7 +42,13 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
             file = nodeid.split("::")[0]
             return "city" if _reads_city(config.rootpath / file) else file
 
+    config.option.loadscopereorder = False
     return ByWhatIsShared(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest first: begun last, it leaves the other process without work for ten minutes."""
+    items.sort(key=lambda item: item.path.name != "test_demo.py")
 
 
 @cache
@@ -89,6 +95,19 @@ class WarehouseServer:
     def superuser_url(self) -> str:
         """As `postgres`, in the database postgres."""
         return self.server.superuser_url()
+
+    def drop_roles(self, *names: str) -> None:
+        """Take roles away, with what they may in whichever database."""
+        with psycopg.connect(self.superuser_url, autocommit=True) as connection:
+            known = {name for (name,) in connection.execute("select rolname from pg_roles").fetchall()}
+            databases = connection.execute("select datname from pg_database where datallowconn").fetchall()
+            roles = [sql.Identifier(name) for name in names if name in known]
+            for (database,) in databases:
+                with psycopg.connect(self.server.superuser_url(database), autocommit=True) as inside:
+                    for role in roles:
+                        inside.execute(sql.SQL("drop owned by {}").format(role))
+            for role in roles:
+                connection.execute(sql.SQL("drop role {}").format(role))
 
     def new_database(self, name: str, *, template: str | None = None) -> str:
         """Make the database `name` anew, owned by `baotu`, and return its owner's URL.

@@ -40,11 +40,7 @@ def bi(request: pytest.FixtureRequest, warehouse_server: WarehouseServer) -> Ite
         with psycopg.connect(server.superuser_url(), autocommit=True) as connection:
             connection.execute("grant bi_reader to bi_steward")
     yield request.param
-    with psycopg.connect(server.superuser_url("of_one_test"), autocommit=True) as connection:
-        for role in ("bi_steward", "bi_reader"):
-            if connection.execute("select from pg_roles where rolname = %s", (role,)).fetchone() is not None:
-                connection.execute(sql.SQL("drop owned by {0}").format(sql.Identifier(role)))
-                connection.execute(sql.SQL("drop role {0}").format(sql.Identifier(role)))
+    warehouse_server.drop_roles("bi_steward", "bi_reader")
 
 
 @pytest.fixture

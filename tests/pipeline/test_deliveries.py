@@ -183,14 +183,11 @@ def test_a_withdrawn_file_leaves_the_number_as_it_was(warehouse: Installation) -
 def reader_url(warehouse: Installation, warehouse_server: WarehouseServer) -> Iterator[str]:
     """The role `bi_reader`, which this server has only while the test runs."""
     database = warehouse.url.rsplit("/", 1)[1]
-    superuser = warehouse_server.server.superuser_url(database)
     warehouse_server.server.ensure_role("bi_reader", "reads-only")
-    with psycopg.connect(superuser) as connection:
+    with psycopg.connect(warehouse_server.server.superuser_url(database)) as connection:
         connection.execute(f"grant connect on database {database} to bi_reader")
     yield warehouse_server.server.url("bi_reader", "reads-only", database)
-    with psycopg.connect(superuser, autocommit=True) as connection:
-        connection.execute("drop owned by bi_reader")
-        connection.execute("drop role bi_reader")
+    warehouse_server.drop_roles("bi_reader")
 
 
 def assert_reads_marts_and_quality_only(url: str) -> None:

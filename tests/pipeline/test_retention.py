@@ -499,10 +499,14 @@ def test_killed_before_its_commit_nothing_has_happened(settled: Installation, is
 # What was there before, and what is saved
 
 
-def test_a_table_of_the_release_before_becomes_a_partition(
-    settled: Installation, warehouse_server: WarehouseServer
-) -> None:
+@pytest.fixture
+def reader(warehouse_server: WarehouseServer) -> Iterator[None]:
     warehouse_server.server.ensure_role("bi_reader", "only-of-this-test-session")
+    yield
+    warehouse_server.drop_roles("bi_reader")
+
+
+def test_a_table_of_the_release_before_becomes_a_partition(settled: Installation, reader: None) -> None:
     with settled.connect() as connection:
         # As `ensure_raw` had made it.
         connection.execute(f"create table raw.plain as select * from raw.{FOOD}")
