@@ -19,7 +19,6 @@ from typing import Any
 
 import psutil
 import psycopg
-from psycopg import sql
 
 PROJECT = Path(__file__).resolve().parents[1]
 #: Of the environment with other tools (`make bench` makes it); without it they are left out.
@@ -70,19 +69,9 @@ class Installation:
 
     def database(self, name: str, template: str | None = "upgraded") -> str:
         """Make the database `name` anew and return its owner's URL."""
-        with psycopg.connect(self.server.superuser_url(), autocommit=True) as connection:
-            connection.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
-            if template is not None:
-                connection.execute(
-                    "select pg_terminate_backend(pid) from pg_stat_activity where datname = %s", [template]
-                )
-                connection.execute(
-                    sql.SQL("create database {} template {} owner baotu").format(
-                        sql.Identifier(name), sql.Identifier(template)
-                    )
-                )
-        self.server.ensure_database(name, "baotu")
-        return self.server.url("baotu", _PASSWORD, name)
+        from tests.conftest import WarehouseServer
+
+        return WarehouseServer(self.server, _PASSWORD, "").new_database(name, template=template)
 
     def use(self, url: str) -> None:
         """Point this process, and those that it starts, at a database."""

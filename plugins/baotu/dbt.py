@@ -117,9 +117,10 @@ def forget_other_versions() -> None:
 
 def _node_result(result: Any) -> NodeResult:
     # A macro that is run by itself has no node.
-    kind = result.node.resource_type if hasattr(result, "node") else "operation"
+    node = getattr(result, "node", None)
+    kind = node.resource_type if node else "operation"
     return NodeResult(
-        node=result.node.name if hasattr(result, "node") else result.unique_id,
+        node=node.name if node else result.unique_id,
         resource_type=str(getattr(kind, "value", kind)),
         status=str(getattr(result.status, "value", result.status)),
         seconds=float(result.execution_time or 0),

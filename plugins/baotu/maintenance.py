@@ -41,13 +41,14 @@ def maintain() -> dict[str, int]:
         over = connection.execute("delete from ops.alert where resolved_at < now() - %s", (KEEP_ALERTS,))
         done = {"build details": builds.rowcount, "alerts": over.rowcount}
         done["vacuumed tables"] = sum(1 for _ in _vacuumed(connection))
+    sources = load_sources()
     with connect(autocommit=True) as connection:
-        done["new partitions"] = sum(retention.roll(connection, source_id) for source_id in load_sources())
-        for source_id in load_sources():
+        done["new partitions"] = sum(retention.roll(connection, source_id) for source_id in sources)
+        for source_id in sources:
             if len(retention.partitions(connection, source_id)) > 1:
                 # Autovacuum looks at partitions, and never at what they are parts of.
                 connection.execute(sql.SQL("analyze {}").format(sql.Identifier("raw", source_id)))
-    done["deliveries out of raw"] = sum(map(retention.retire, load_sources().values()))
+    done["deliveries out of raw"] = sum(map(retention.retire, sources.values()))
     done["log files"] = sum(1 for _ in _old_logs(settings().state_dir / "logs"))
     done["abandoned drafts"] = storage.archive().sweep()
     log.info("%s", ", ".join(f"{what}: {count}" for what, count in done.items()))

@@ -166,14 +166,18 @@ def record(connection: psycopg.Connection, source: Source, delivery_id: int) -> 
     Raises Refused when their deliveries said different things of all their rows: one file cannot say both.
     """
     raw = sql.Identifier("raw", source.id)
-    numbered = sql.Literal(r"^\s*[0-9]{1,18}(\.0*)?\s*$")
+    named_delivery, named_row = (
+        sql.SQL("case when {0} ~ {1} then split_part({0}, '.', 1)::bigint end").format(
+            sql.Identifier(column), sql.Literal(r"^\s*[0-9]{1,18}(\.0*)?\s*$")
+        )
+        for column in (CORRECTS_DELIVERY, CORRECTS_ROW)
+    )
     # In every reading of its file: `_pairs` looks for the row in each.
     concerned = connection.execute(
         sql.SQL(
             "select reading.delivery_id from ops.delivery as named inner join ops.delivery as reading using (origin_id)"
-            " where named.source = {source} and named.delivery_id in (select case when corrects_delivery_id ~ {number}"
-            " then split_part(corrects_delivery_id, '.', 1)::bigint end from {raw} where delivery_id = {this})"
-        ).format(source=sql.Literal(source.id), raw=raw, this=sql.Literal(delivery_id), number=numbered)
+            " where named.source = {source} and named.delivery_id in (select {named} from {raw} where delivery_id = {this})"
+        ).format(source=sql.Literal(source.id), raw=raw, this=sql.Literal(delivery_id), named=named_delivery)
     ).fetchall()
     retention.bring_back(connection, source.id, [number for (number,) in concerned])
     connection.execute(
@@ -184,10 +188,7 @@ def record(connection: psycopg.Connection, source: Source, delivery_id: int) -> 
             select {this}, named.row_no, {source}, target.delivery_id, target.row_no, delivery.origin_id, target.part,
                 target.file_row
             from (
-                select row_no,
-                    case when corrects_delivery_id ~ {number} then split_part(corrects_delivery_id, '.', 1)::bigint end
-                        as delivery_id,
-                    case when corrects_row_no ~ {number} then split_part(corrects_row_no, '.', 1)::bigint end as target_no
+                select row_no, {named_delivery} as delivery_id, {named_row} as target_no
                 from {raw} where delivery_id = {this}
             ) as named
             inner join ops.delivery as delivery
@@ -201,7 +202,8 @@ def record(connection: psycopg.Connection, source: Source, delivery_id: int) -> 
             this=sql.Literal(delivery_id),
             source=sql.Literal(source.id),
             raw=raw,
-            number=numbered,
+            named_delivery=named_delivery,
+            named_row=named_row,
         )
     )
     counted = connection.execute(
