@@ -33,3 +33,29 @@
     {{ relation }}.known_from_on <= {{ day }}
     and ({{ relation }}.known_before_on is null or {{ relation }}.known_before_on > {{ day }})
 {%- endmacro %}
+
+{#- The days at which evaluation points look, in order, and each day's next of them. Facts of two days with the same next
+    one are before, at or after the same points: gathered by it, they are a few rows for each cell, however many there
+    are. A day after the last one has none (null), as what is known without an end. -#}
+{% macro point_days() -%}
+    select array_agg(distinct edge.day_on order by edge.day_on) as days
+    from {{ ref('int_evaluation_point') }} as point
+    cross join lateral (
+        values (point.period_start_on - 1), (point.period_end_on), (point.as_of_on), (point.known_at_on)
+    ) as edge (day_on)
+{%- endmacro %}
+
+{% macro next_point_day(day) -%}
+    point_day.days[width_bucket({{ day }} - 1, point_day.days) + 1]
+{%- endmacro %}
+
+{#- Each point with each of those days that its period up to the as-of date holds. -#}
+{% macro points_by_day() -%}
+    select
+        point.*,
+        day_on
+    from {{ ref('int_evaluation_point') }} as point
+    cross join point_day
+    cross join lateral unnest(point_day.days) as day_on
+    where day_on between point.period_start_on and least(point.period_end_on, point.as_of_on)
+{%- endmacro %}

@@ -2,7 +2,6 @@
     columns as their labels. Made with the table, so that it is swapped, granted and dropped with it. Its comments say
     unit and whether values may be added up. -#}
 {% macro labelled_view() %}
-    {%- if not model.name.startswith('int_') %}
     {%- set view = adapter.quote(model.description.split(' · ')[0].split('：')[0]) %}
     create view {{ this.schema }}.{{ view }} as
     select
@@ -18,7 +17,6 @@
             {%- if meta.additive is defined %}{% do notes.append('可加总 additive' if meta.additive else '不可加总 not additive') %}{% endif %}
     comment on column {{ this.schema }}.{{ view }}.{{ adapter.quote(meta.label_zh) }} is {{ quoted_text(notes | join(' · ')) }};
         {%- endfor %}
-    {%- endif %}
 {% endmacro %}
 
 

@@ -23,6 +23,7 @@ from baotu.warehouse import build_lock, connect, grant_reading, has_role
 log = logging.getLogger(__name__)
 
 _CORE = "path:models/core"
+_INTERMEDIATE = "path:models/intermediate"
 _MARTS = "path:models/marts"
 
 #: Rules of expectations/marts.py in spite of which a person may publish: the figures are right, they are unexpected.
@@ -102,7 +103,8 @@ def preview(as_of: date) -> report.Scorecard:
         try:
             variables = json.dumps({"as_of": as_of.isoformat(), "marts_schema": "marts_preview"})
             # Only what the scorecard reads, as its exposure declares.
-            dbt.run("preview", ["run", "--select", f"{_MARTS},+exposure:scorecard", "--vars", variables])
+            wanted = [f"{layer},+exposure:scorecard" for layer in (_INTERMEDIATE, _MARTS)]
+            dbt.run("preview", ["run", "--select", *wanted, "--vars", variables])
             return report.Scorecard.from_warehouse(connection, "marts_preview", is_view=True)
         except dbt.DbtError as error:
             raise BuildFailed(f"The preview failed: {error}") from error
@@ -188,7 +190,7 @@ def _make_marts(connection: psycopg.Connection, begun: Build) -> list[dict[str, 
     results = _upgrade_core(connection)
     results += dbt.run(
         "build",
-        ["build", "--select", _CORE, _MARTS, "--exclude-resource-type", "unit_test"],
+        ["build", "--select", _CORE, _INTERMEDIATE, _MARTS, "--exclude-resource-type", "unit_test"],
         allow_failed_tests=True,
     )
     connection.execute(

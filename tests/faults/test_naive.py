@@ -43,7 +43,7 @@ MUTANTS = [
     Mutant(
         1,
         "covers the directory by checks of every kind",
-        "models/marts/int_directory_match.sql",
+        "models/intermediate/int_directory_match.sql",
         "        and draw_method = 'random'\n",
         "",
         ("int_directory_match::directory_members_that_an_inspection_is_of",),
@@ -60,7 +60,7 @@ MUTANTS = [
     Mutant(
         6,
         "charges the producer with the first result",
-        "models/marts/int_charged_sample.sql",
+        "models/intermediate/int_charged_sample.sql",
         "    charged.final_result,\n",
         "    charged.initial_result as final_result,\n",
         ("int_charged_sample::who_a_sample_is_charged_to",),
@@ -68,7 +68,7 @@ MUTANTS = [
     Mutant(
         7,
         "charges the producer with what monitoring found",
-        "models/marts/int_charged_sample.sql",
+        "models/intermediate/int_charged_sample.sql",
         "        and sample.sampling_kind not in ('risk_monitoring', 'rapid_test')\n",
         "",
         ("int_charged_sample::who_a_sample_is_charged_to",),
@@ -100,7 +100,7 @@ MUTANTS = [
     Mutant(
         2,
         "averages the rates of categories",
-        "models/marts/int_pass_rate_value.sql",
+        "models/intermediate/int_pass_rate_value.sql",
         "breakdown.breakdown = case when weighted_point.whole_weight is null then 'city' else 'category' end",
         "breakdown.breakdown = 'category'",
         ("int_pass_rate_value::weighted_pass_rates",),
@@ -108,7 +108,7 @@ MUTANTS = [
     Mutant(
         2,
         "weighs each division of manufacturing alike",
-        "models/marts/int_pass_rate_value.sql",
+        "models/intermediate/int_pass_rate_value.sql",
         "then 1 else weight.category_weight end as stratum_weight",
         "then 1 else weight.category_weight * 0 + 1 end as stratum_weight",
         ("int_pass_rate_value::weighted_pass_rates",),
@@ -116,7 +116,7 @@ MUTANTS = [
     Mutant(
         2,
         "averages the rates of rounds",
-        "models/marts/int_summary_cell.sql",
+        "models/intermediate/int_summary_cell.sql",
         "sum(passed_count) as passed_count,",
         "sum(tested_count) * avg(passed_count / tested_count) as passed_count,",
         ("int_summary_cell::summaries_are_never_added_twice",),
@@ -220,9 +220,9 @@ MUTANTS = [
     Mutant(
         7,
         "counts problem samples as judged, and none of them as a pass",
-        "models/marts/int_pass_rate_cell.sql",
-        "where daily.final_result is not null)",
-        "where daily.final_result is not null or daily.unjudged_reason = 'problem_sample')",
+        "models/intermediate/int_pass_rate_cell.sql",
+        "where gathered.final_result is not null)",
+        "where gathered.final_result is not null or gathered.unjudged_reason = 'problem_sample')",
         ("int_pass_rate_cell::pass_rate_counts_by_period_and_knowledge",),
     ),
     Mutant(
@@ -244,7 +244,7 @@ MUTANTS = [
     Mutant(
         8,
         "takes every period for one that has ended",
-        "models/marts/int_evaluation_point.sql",
+        "models/intermediate/int_evaluation_point.sql",
         "period_end_on <= as_of_on as is_closed",
         "true as is_closed",
         ("int_evaluation_point::evaluation_points_and_their_labels",),
@@ -271,7 +271,7 @@ MUTANTS = [
     Mutant(
         10,
         "takes a division of manufacturing without samples for one without failures",
-        "models/marts/int_pass_rate_value.sql",
+        "models/intermediate/int_pass_rate_value.sql",
         "else 100 * sum(stratum_weight * passed / judged) / sum(stratum_weight)",
         "else 100 * (coalesce(whole_weight, sum(stratum_weight)) - sum(stratum_weight)"
         " + sum(stratum_weight * passed / judged)) / coalesce(whole_weight, sum(stratum_weight))",
@@ -312,7 +312,7 @@ MUTANTS = [
     Mutant(
         12,
         "averages industries, each alike",
-        "models/marts/int_satisfaction_value.sql",
+        "models/intermediate/int_satisfaction_value.sql",
         "else weight.industry_weight",
         "else weight.industry_weight * 0 + 1",
         ("int_satisfaction_value::satisfaction_of_the_city_is_weighted",),
@@ -328,7 +328,7 @@ MUTANTS = [
     Mutant(
         13,
         "counts certificates",
-        "models/marts/int_title_count.sql",
+        "models/intermediate/int_title_count.sql",
         "held as (\n    select distinct\n",
         "held as (\n    select\n",
         ("int_title_count::high_tech_enterprises_at_a_date",),
@@ -424,7 +424,7 @@ MUTANTS = [
     Mutant(
         14,
         "counts a brand's certificate on the first day without it",
-        "models/marts/int_brand_validity.sql",
+        "models/intermediate/int_brand_validity.sql",
         "known.on_date < known.valid_before_on",
         "known.on_date <= known.valid_before_on",
         ("int_brand_validity::certificates_are_valid_by_date_and_status",),
@@ -432,7 +432,7 @@ MUTANTS = [
     Mutant(
         14,
         "judges a certificate of any day by the status told last",
-        "models/marts/int_brand_validity.sql",
+        "models/intermediate/int_brand_validity.sql",
         "        version.known_from_on <= known.on_date desc,\n",
         "",
         ("int_brand_validity::certificates_are_valid_by_date_and_status",),
@@ -472,7 +472,7 @@ MUTANTS = [
     Mutant(
         15,
         "adds the lists of all years",
-        "models/marts/int_brand_standing.sql",
+        "models/intermediate/int_brand_standing.sql",
         "where not is_exit and list_year = last_listed_year",
         "where not is_exit",
         ("int_brand_standing::brands_stand_on_the_lists",),
@@ -488,7 +488,7 @@ MUTANTS = [
     Mutant(
         15,
         "counts brands that have left",
-        "models/marts/int_brand_standing.sql",
+        "models/intermediate/int_brand_standing.sql",
         "coalesce(last_exit_year > list_year, false)",
         "false",
         ("int_brand_standing::brands_stand_on_the_lists",),
@@ -504,7 +504,7 @@ MUTANTS = [
     Mutant(
         16,
         "adds the titles of an enterprise",
-        "models/marts/int_title_count.sql",
+        "models/intermediate/int_title_count.sql",
         "case when not measure.is_of_enterprises then title.title_code end as title_code",
         "title.title_code",
         ("int_title_count::titled_enterprises_count_once",),
@@ -512,7 +512,7 @@ MUTANTS = [
     Mutant(
         16,
         "counts titles that the city gives",
-        "models/marts/int_title_count.sql",
+        "models/intermediate/int_title_count.sql",
         "            and (measure.min_level_order is null or title.level_order >= measure.min_level_order)\n",
         "",
         ("int_title_count::titled_enterprises_count_once",),
@@ -552,7 +552,7 @@ MUTANTS = [
     Mutant(
         17,
         "adds the values of a parent brand and its products",
-        "models/marts/int_brand_valuation.sql",
+        "models/intermediate/int_brand_valuation.sql",
         "not coalesce(ancestry.ancestors && counted.scheme_brands, false) as is_topmost",
         "true as is_topmost",
         ("int_brand_valuation::brand_values_of_one_valuer_and_version",),
@@ -568,7 +568,7 @@ MUTANTS = [
     Mutant(
         17,
         "adds values by both versions of the standard",
-        "models/marts/int_brand_valuation.sql",
+        "models/intermediate/int_brand_valuation.sql",
         "counted.definition_valuer_key desc, counted.scheme_count desc,\n            counted.method_version desc, counted",
         "counted.definition_valuer_key desc, counted",
         ("int_brand_valuation::brand_values_of_one_valuer_and_version",),
@@ -601,7 +601,7 @@ MUTANTS = [
     Mutant(
         20,
         "adds districts and zones to the city's total",
-        "models/marts/int_summary_cell.sql",
+        "models/intermediate/int_summary_cell.sql",
         "2 * (cell.breakdown <> 'division' and not summary.is_whole_city)::integer",
         "0",
         ("int_summary_cell::summaries_are_never_added_twice",),
@@ -642,7 +642,7 @@ MUTANTS = [
     Mutant(
         20,
         "counts a sample of a zone in the zone and in its host",
-        "models/marts/int_division_cell.sql",
+        "models/intermediate/int_division_cell.sql",
         "('assessment', 'as_is', month.as_is_unit_code),",
         "('assessment', 'as_is', month.as_is_unit_code), ('assessment', 'as_is', month.as_is_division_code),",
         ("int_division_cell::units_sum_to_their_city",),
@@ -734,7 +734,7 @@ MUTANTS = [
     Mutant(
         26,
         "judges a past month-end by what is known today",
-        "models/marts/int_evaluation_point.sql",
+        "models/intermediate/int_evaluation_point.sql",
         "        month_end.period_end_on as known_at_on,",
         "        {{ known_at() }} as known_at_on,",
         ("int_evaluation_point::evaluation_points_of_history",),
@@ -814,7 +814,7 @@ MUTANTS = [
     Mutant(
         29,
         "reads what was not yet published",
-        "models/marts/int_published_value.sql",
+        "models/intermediate/int_published_value.sql",
         "reading.known_from_on <= point.known_at_on\n"
         "            and (reading.known_before_on is null or reading.known_before_on > point.known_at_on)\n"
         "            and case",

@@ -22,13 +22,15 @@ PACKAGE = PROJECT / "plugins" / "baotu"
 READS = {
     "staging": {"source:raw", "seed"},
     "core": {"staging", "core", "seed"},
-    "marts": {"core", "marts", "seed"},
+    "intermediate": {"core", "intermediate", "seed"},
+    "marts": {"core", "intermediate", "marts", "seed"},
 }
 #: Tables of the ledger that a layer may name itself. What counts is frozen for a build: past staging nothing reads
 #: the live ledger, or two facts of one build could see two states of it.
 LEDGER = {
     "staging": {"ops.delivery"},
     "core": set(),
+    "intermediate": set(),
     "marts": {"ops.build", "ops.build_delivery", "ops.build_quarantine"},
 }
 #: From the top; a module imports from its own line or from one below it.
@@ -101,8 +103,8 @@ def models(manifest: dict[str, Any]) -> list[Node]:
 
 @pytest.fixture(scope="module")
 def marts(models: list[Node]) -> list[Node]:
-    """What readers get: everything of the layer but its intermediate steps, which leave no relation behind."""
-    found = [n for n in models if layer_of(n) == "marts" and n["config"]["materialized"] != "ephemeral"]
+    """What readers get."""
+    found = [n for n in models if layer_of(n) == "marts"]
     assert len(found) >= 9
     return found
 
@@ -148,7 +150,7 @@ def test_no_model_goes_round_ref(models: list[Node]) -> None:
         named = {
             f"{schema}.{table}"
             for schema, table in re.findall(
-                r"(?:from|join)\s+(raw|staging|core|marts|marts_next|reference|ops|quarantine|audit|quality)\.(\w+)",
+                r"(?:from|join)\s+(raw|staging|core|intermediate|marts|marts_next|reference|ops|quarantine|audit|quality)\.(\w+)",
                 code, flags=re.I,
             )
         }  # fmt: skip
@@ -180,8 +182,19 @@ def test_staging_has_no_contract(models: list[Node]) -> None:
 
 def test_intermediate_steps_are_named_so(models: list[Node]) -> None:
     for node in models:
-        if layer_of(node) == "marts":
-            assert node["name"].startswith("int_") == (node["config"]["materialized"] == "ephemeral"), node["name"]
+        assert node["name"].startswith("int_") == (layer_of(node) == "intermediate"), node["name"]
+
+
+def test_a_step_is_kept_where_several_read_it(models: list[Node]) -> None:
+    """One that is made for one reader only, or is nothing but a name for a few rows, leaves no table behind."""
+    readers: dict[str, set[str]] = {}
+    for node in models:
+        for parent in node["depends_on"]["nodes"]:
+            readers.setdefault(parent, set()).add(node["name"])
+    for node in models:
+        if layer_of(node) == "intermediate" and node["config"]["materialized"] == "table":
+            assert len(readers[node["unique_id"]]) > 1, node["name"]
+            assert node["config"]["unlogged"], f"{node['name']}: made anew by each build, it needs no log"
 
 
 def test_every_mart_keeps_its_promises(manifest: dict[str, Any], marts: list[Node]) -> None:

@@ -1,32 +1,56 @@
-{{ config(materialized='ephemeral', contract={'enforced': false}) }}
+{{ config(materialized='table') }}
 {#- Mean and its variance by evaluation point, measure and service industry. Respondents are post-stratified by
     division within the industry where population weights are delivered, else pooled. The scenario `worst` scores each
     respondent that is held back with 0. -#}
 
-with answer as (
+with point_day as (
+    {{ point_days() }}
+),
+
+answer as (
     select
         response.industry_code,
         response.division_code,
-        response.surveyed_on,
-        response.known_from_on,
-        response.known_before_on,
+        {{ next_point_day('response.surveyed_on') }} as surveyed_day_on,
+        {{ next_point_day('response.known_from_on') }} as known_from_day_on,
+        {{ next_point_day('response.known_before_on') }} as known_before_day_on,
         response.excluded_reason,
         measure.measure_code,
-        scenario.name as scenario,
         case
             when response.excluded_reason = 'quarantined' then 0
             else {{ satisfaction_score('response', 'measure') }}
         end as score
     from {{ ref('fct_survey_response') }} as response
     cross join {{ ref('satisfaction_measure') }} as measure
-    cross join (values ('point'), ('worst')) as scenario (name)
+    cross join point_day
     where
         response.in_scope
         and response.industry_code is not null
-        and (
-            response.excluded_reason is null
-            or (scenario.name = 'worst' and response.excluded_reason = 'quarantined')
-        )
+        and coalesce(response.excluded_reason, 'quarantined') = 'quarantined'
+),
+
+gathered as (
+    -- Answers that no point tells apart are added up before the points look at them.
+    select
+        measure_code,
+        industry_code,
+        division_code,
+        surveyed_day_on,
+        known_from_day_on,
+        known_before_day_on,
+        excluded_reason,
+        count(*) as respondent_count,
+        sum(score) as score_sum,
+        sum(score * score) as score_square_sum
+    from answer
+    where score is not null
+    group by
+        measure_code, industry_code, division_code, surveyed_day_on, known_from_day_on, known_before_day_on,
+        excluded_reason
+),
+
+point as (
+    {{ points_by_day() }}
 ),
 
 stratum as (
@@ -36,24 +60,27 @@ stratum as (
         point.is_current,
         point.period_type,
         point.period_start_on,
-        answer.measure_code,
-        answer.scenario,
-        answer.industry_code,
-        answer.division_code,
-        count(*) as respondent_count,
-        count(*) filter (where answer.excluded_reason = 'quarantined') as quarantined_count,
-        sum(answer.score) as score_sum,
-        sum(answer.score * answer.score) as score_square_sum
-    from {{ ref('int_evaluation_point') }} as point
-    inner join answer
+        gathered.measure_code,
+        scenario.name as scenario,
+        gathered.industry_code,
+        gathered.division_code,
+        sum(gathered.respondent_count) as respondent_count,
+        coalesce(
+            sum(gathered.respondent_count) filter (where gathered.excluded_reason = 'quarantined'), 0
+        ) as quarantined_count,
+        sum(gathered.score_sum) as score_sum,
+        sum(gathered.score_square_sum) as score_square_sum
+    from point
+    inner join gathered
         on
-            answer.surveyed_on between point.period_start_on and least(point.period_end_on, point.as_of_on)
-            and answer.known_from_on <= point.known_at_on
-            and (answer.known_before_on is null or answer.known_before_on > point.known_at_on)
-    where answer.score is not null
+            point.day_on = gathered.surveyed_day_on
+            and gathered.known_from_day_on <= point.known_at_on
+            and (gathered.known_before_day_on is null or gathered.known_before_day_on > point.known_at_on)
+    inner join (values ('point'), ('worst')) as scenario (name)
+        on gathered.excluded_reason is null or scenario.name = 'worst'
     group by
         point.as_of_on, point.known_at_on, point.is_current, point.period_type, point.period_start_on,
-        answer.measure_code, answer.scenario, answer.industry_code, answer.division_code
+        gathered.measure_code, scenario.name, gathered.industry_code, gathered.division_code
 ),
 
 weighted as (

@@ -1,4 +1,3 @@
-{{ config(materialized='ephemeral', contract={'enforced': false}) }}
 {#- Judged samples by measure, period and unit, in two hierarchies and two bases, each of which sums to its city: the
     divisions (`administrative`), and the divisions net of zones with the zones beside them (`assessment`). What names
     the city only is a unit of its own in both (`unallocated`). -#}

@@ -1,4 +1,4 @@
-{{ config(materialized='ephemeral', contract={'enforced': false}) }}
+{{ config(materialized='table') }}
 {%- do uses(['weighted_share_is_attained']) %}
 {%- set point_columns = 'as_of_on, known_at_on, is_current, period_type, period_start_on' %}
 {#- The city's pass rates by evaluation point, measure and basis. Where a measure has weights and they are delivered,

@@ -1,10 +1,14 @@
-{{ config(materialized='ephemeral', contract={'enforced': false}) }}
 {%- set latest = 'greatest(' ~ known_at() ~ ', ' ~ latest_known_at() ~ ')' %}
-{#- What separates an earlier day of knowledge from the latest, gathered by day before points look at it. Each sample
+{#- What separates an earlier day of knowledge from the latest, gathered before points look at it: each day stands for
+    those up to it that no point tells apart. Each sample
     has stretches of time in which the same was known of it, or nothing; from the stretch that an earlier day falls in
     to the latest version there is one cause. Side `then` takes away what counted then, `now` adds what counts now. -#}
 
-with version as (
+with point_day as (
+    {{ point_days() }}
+),
+
+version as (
     select
         sample_id,
         delivery_id,
@@ -119,6 +123,21 @@ moved as (
     from transition
     inner join counted
         on transition.sample_id = counted.sample_id and transition.now_delivery_id = counted.delivery_id
+),
+
+placed as (
+    select
+        measure_code,
+        side,
+        cause,
+        {{ next_point_day('sampled_on') }} as sampled_on,
+        {{ next_point_day('then_sampled_on') }} as then_sampled_on,
+        {{ next_point_day('known_from_on') }} as known_from_on,
+        {{ next_point_day('known_before_on') }} as known_before_on,
+        judged_change,
+        passed_change
+    from moved
+    cross join point_day
 )
 
 select
@@ -131,5 +150,5 @@ select
     known_before_on,
     sum(judged_change) as judged_change,
     sum(passed_change) as passed_change
-from moved
+from placed
 group by measure_code, side, cause, sampled_on, then_sampled_on, known_from_on, known_before_on

@@ -1,4 +1,3 @@
-{{ config(materialized='ephemeral', contract={'enforced': false}) }}
 {#- How each brand stands on the lists of a level at a moment. The latest year that lists it decides its class. An exit
     of a later year ends the entry, one of the same year that of its own annex: who moves leaves one and enters the
     other. Left in two annexes of one year it is for people to say; who is not named again has not left. -#}

@@ -1,4 +1,4 @@
-{{ config(materialized='ephemeral', contract={'enforced': false}) }}
+{{ config(materialized='table') }}
 {#- Counts by evaluation point and measure of the city, of each division and of each category: computed from samples,
     and beside them reported by summary tables. The two are never added. `passed_low_count` and `passed_high_count` are
     what may still become of the passes: every open failure stands, or none does; a rounded rate hides some. -#}

@@ -1,4 +1,4 @@
-{{ config(materialized='ephemeral', contract={'enforced': false}) }}
+{{ config(materialized='table') }}
 {#- Judged samples known now, by the months of sampling and of publication, by category, and by division in each
     hierarchy and basis: restated to today (`as_is`), or as the codes were on the day of sampling (`as_was`; NULL
     where the place was not of the city then). Every period is made of months. -#}

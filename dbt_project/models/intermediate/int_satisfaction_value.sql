@@ -1,4 +1,4 @@
-{{ config(materialized='ephemeral', contract={'enforced': false}) }}
+{{ config(materialized='table') }}
 {#- The city's index: industries weighted by value added of the latest base year before the period: what is
     known when a wave is designed.
     Industries below `min_n` respondents are suppressed; their weight is missing coverage. -#}

@@ -1,4 +1,3 @@
-{{ config(materialized='ephemeral', contract={'enforced': false}) }}
 {#- I09, I10 and I11 by evaluation point: enterprises that hold a title on the last day of the period, as known then. An
     enterprise counts once; one that is linked to none in the register counts as the party that the list names.
     No row before the first list of the measure's families: what nobody delivered is unknown, not 0. -#}

@@ -1,4 +1,3 @@
-{{ config(materialized='ephemeral', contract={'enforced': false}) }}
 {#- Random inspections, and the members of directories that they are of: by the code, else by the name where an
     inspection has no code that is right. One row per inspection and version of a directory that holds it. -#}
 

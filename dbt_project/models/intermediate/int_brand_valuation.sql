@@ -1,4 +1,3 @@
-{{ config(materialized='ephemeral', contract={'enforced': false}) }}
 {#- What the listed brands are worth at a moment, by valuer and method version: their latest valuation that is not too
     old. Of a parent and its children only the topmost valued brand counts. One valuer and one version make the sum: the
     definition's valuer, else who has valued most of the brands; of its versions the one with most of them, so that a

@@ -1,4 +1,3 @@
-{{ config(materialized='ephemeral', contract={'enforced': false}) }}
 {#- What the warehouse itself counts and adds up at a date, of titles and of brands. -#}
 
 {%- for model in ['int_title_count', 'int_brand_count'] %}

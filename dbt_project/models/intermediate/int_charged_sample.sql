@@ -1,4 +1,4 @@
-{{ config(materialized='ephemeral', contract={'enforced': false}) }}
+{{ config(materialized='table') }}
 {%- do uses(['is_uscc']) %}
 {#- Samples with a final conclusion, and whom each is charged to: the stated producer; where the producer says that it
     is not theirs, the party that it was sampled from. A failure that can still be contested charges nobody yet; a masked

@@ -1,4 +1,3 @@
-{{ config(materialized='ephemeral', contract={'enforced': false}) }}
 {#- Certificates and bases at a moment. Their dates are those that are known by then; their status is what the latest
     document of before the day said, for a document tells the status of its own day. Of days before the first document
     the dates tell, unless it already finds them ended: since when nobody says. -#}

@@ -1,4 +1,3 @@
-{{ config(materialized='ephemeral', contract={'enforced': false}) }}
 {#- The indicators of brands by evaluation point: a count or sum of the last day within it. Where no record of a kind is
     known there is no value, not even none. A row that is held back is at worst what ends the brand or base that it
     names, and any where it names none: the most valuable, where values are added. -#}

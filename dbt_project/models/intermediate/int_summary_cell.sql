@@ -1,4 +1,3 @@
-{{ config(materialized='ephemeral', contract={'enforced': false}) }}
 {#- What summary tables say at each evaluation point: of the city, of each division, of each category. A table may hold
     totals and parts, a year and its quarters: within a cell the widest period counts, of equal ones the line that is
     divided least, and what overlaps it is left out. Nothing is added twice. -#}

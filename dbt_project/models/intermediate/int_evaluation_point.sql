@@ -1,4 +1,4 @@
-{{ config(materialized='ephemeral', contract={'enforced': false}) }}
+{{ config(materialized='table') }}
 {#- When and for which period a value is judged. Current rows: every period up to as_of, by what is known now.
     History: each month-end's running year, by what was known that day, so that a vintage never changes afterwards. -#}
 

@@ -1,4 +1,3 @@
-{{ config(materialized='ephemeral', contract={'enforced': false}) }}
 {%- set point_columns = 'as_of_on, known_at_on, is_current, period_type, period_start_on' %}
 {#- What offices and surveys publish of the city, by evaluation point and measure. A rate, score or rank is a value of
     exactly its period; a stock or sum one of the last date within it. -#}

@@ -1,4 +1,3 @@
-{{ config(materialized='ephemeral', contract={'enforced': false}) }}
 {#- Respondents of a year by unit of assessment, each alike: no industry has enough of them in one. Shrunk towards the
     city as shares are, s^2 = pooled variance / n. -#}
 

@@ -1,4 +1,3 @@
-{{ config(materialized='ephemeral', contract={'enforced': false}) }}
 {#- Periods by which marts compare, up to as_of: months, quarters, halves, years, and each year to the end of a month
     (累计). They begin two years before the plan, so that its first year has one to be compared with. -#}
 

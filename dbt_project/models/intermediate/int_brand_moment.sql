@@ -1,4 +1,3 @@
-{{ config(materialized='ephemeral', contract={'enforced': false}) }}
 {#- Days for which brands are counted, each with the day up to which records are known: the evaluation points', and by
     measure the first day of which a value may be known. Here and in what reads it nothing is joined that a window can
     tell: the planner knows nothing of these rows and would go through all of them for each. -#}
