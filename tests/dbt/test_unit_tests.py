@@ -90,7 +90,15 @@ def build_for_unit_tests(project: Path, target: Path) -> None:
     upgrade()
     # A mocked parent takes its columns and types from the database, so each one is made once. Not with --empty:
     # its subqueries carry an alias, and ours too.
-    made = invoke("run", "--select", "path:models/core", "path:models/intermediate", "path:models/marts", project=project, target=target)
+    made = invoke(
+        "run",
+        "--select",
+        "path:models/core",
+        "path:models/intermediate",
+        "path:models/marts",
+        project=project,
+        target=target,
+    )
     assert {str(result.status) for result in made} == {"success"}
     _write_ledger(declared())
 
