@@ -1,4 +1,4 @@
-"""Rows read some hundred at a time are those read one by one, whatever stands in them; and what COPY is given says the same."""
+"""Rows read some hundred at a time are those read one by one, whatever stands in them."""
 
 from pathlib import Path
 
@@ -7,9 +7,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as effort
 from hypothesis import strategies as st
 
-from baotu.landing import _copy_text
 from baotu.readers import Reading, Refused, Row, read, rows, text
-from baotu.readers.reading import Block
 from baotu.sources import load_source
 
 REGISTRY = load_source("enterprise_registry")
@@ -66,12 +64,3 @@ def test_another_table_behind_a_note_is_seen(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(text, "_TOGETHER", 1)
     with pytest.raises(Refused, match="the header of another table"):
         list(read(path, "a.csv", REGISTRY, {}, hash_key=b"k").rows())
-
-
-def test_what_copy_is_given() -> None:
-    plain = Block("", (2, 3), [("a", "b"), ("", "c")], ())
-    assert _copy_text(7, 1, plain) == "\t7\t1\t2\ta\tb\t\\N\n\t7\t2\t3\t\\N\tc\t\\N\n"
-    empty = Block("", (2,), [("", "", "")], ())
-    assert _copy_text(7, 1, empty) == "\t7\t1\t2\t\\N\t\\N\t\\N\t\\N\n"
-    odd = Block("p\t", (2,), [["a\tb\n\r\\N"]], [{"k": 'x"\n'}])
-    assert _copy_text(7, 5, odd) == 'p\\t\t7\t5\t2\ta\\tb\\n\\r\\\\N\t{"k": "x\\\\"\\\\n"}\n'
