@@ -15,7 +15,26 @@ from tests.conftest import WarehouseServer
 
 cells = st.one_of(
     st.sampled_from(
-        ["", "a", "零售", '"', '""', "\t", "\n", "\r", "a\rb", "\r\n", "\\", "\\N", "\\.", "\n\\.\n", " ", ",", "'", "NULL"]
+        [
+            "",
+            "a",
+            "零售",
+            '"',
+            '""',
+            "\t",
+            "\n",
+            "\r",
+            "a\rb",
+            "\r\n",
+            "\\",
+            "\\N",
+            "\\.",
+            "\n\\.\n",
+            " ",
+            ",",
+            "'",
+            "NULL",
+        ]
     ),
     st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=8),
 )
