@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import click
 
-from bench import city, files, load, start, validate
+from bench import city, files, load, start, up, validate
 from bench.server import installation
 from bench.tables import RESULTS, Figure, chart, machine, write
 
@@ -23,7 +23,7 @@ of this. Processor: seconds of all processes together, PostgreSQL's among them, 
 machine. MB are 10⁶ bytes; memory is the highest of the process, without PostgreSQL. Load average: before and after the measure,
 of which up to two are its own.
 """
-MEASURES = ("load", "validate", "files", "start", "city")
+MEASURES = ("load", "validate", "files", "start", "up", "city")
 
 
 @click.command()
@@ -52,16 +52,22 @@ def main(quick: bool, only: str, rows: int | None, runs: int | None, scales: str
             return city.measure(made, [float(scale) for scale in wished.split(",")], 1 if quick else min(runs, 3))
 
         measures: dict[str, Callable[[], list[Figure]]] = {
-            "load": lambda: load.measure(made, rows, runs, with_others=not quick),
+            "load": lambda: load.measure(
+                made, rows, runs, workbook_rows=min(rows, 20_000 if quick else 200_000), with_others=not quick
+            ),
             "validate": lambda: validate.measure(made, rows, min(runs, 3)),
             "files": lambda: files.measure(made, *((100, 100) if quick else (1_000, 100)), min(runs, 3)),
             "start": lambda: start.measure(made, runs),
+            "up": lambda: up.measure(made, 1 if quick else 3),
             "city": of_city,
         }
         for measure in wanted:
             click.echo(f"… {measure}", err=True)
             busy = os.getloadavg()[0]
             found = [figure.row for figure in measures[measure]()]
+            if not found:
+                click.echo("  left out here", err=True)
+                continue
             for line in found:
                 line["load average"] = f"{busy:.0f} – {os.getloadavg()[0]:.0f}"
                 click.echo("  " + "  ".join(f"{key} {value}" for key, value in line.items() if value), err=True)

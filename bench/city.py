@@ -6,6 +6,9 @@ sum, peak memory, bytes on disk, and by how much each grows with the rows (the s
 On the largest, in turns: everything made anew (staging, core and marts of all deliveries), and one delivery each to the
 register and to food spot checks with 1 % of the rows that these have. What counts is the database's time: seconds that its
 sessions executed statements (`pg_stat_database.active_time`), which is what history makes grow.
+
+In the same turns one statement by hand (`bench/by_hand.sql`): from raw rows of food to one of the pass rates that the marts show, which
+must be the same. It stands beside the whole without a ratio, for it is one figure of one source, and as of now alone.
 """
 
 import math
@@ -20,9 +23,15 @@ from typing import Any
 import psycopg
 
 from bench.child import report
-from bench.server import Installation, Used, alone, in_turns
+from bench.server import PROJECT, Installation, Used, alone, in_turns
 from bench.tables import Figure
 
+#: What by_hand.sql is to find.
+SHOWN = """
+    select period_type, period_start_on, breakdown, division_code, judged_count, passed_count from marts.mart_pass_rate
+    where measure_code = 'FOOD_EVALUATION' and value_basis = 'computed' and judged_count > 0
+        and breakdown in ('city', 'division') and period_type in ('year', 'quarter', 'month')
+"""
 CORE_SHARE, MARTS_SHARE = 0.05, 0.15
 SHARE = 100
 
@@ -167,13 +176,33 @@ def _growth(parts: list[tuple[Figure, Figure]]) -> list[Figure]:
     return [replace(build1, measure="growth", subject=f"exponents over the rows, 1 is linear: {exponents}")]
 
 
+def by_hand(url: str) -> Used:
+    """The one statement; what it counts must be what the mart shows."""
+    statement = (PROJECT / "bench" / "by_hand.sql").read_bytes()
+    with psycopg.connect(url, options="-c timezone=Asia/Shanghai") as connection:
+        began = time.perf_counter()
+        found = connection.execute(statement).fetchall()
+        seconds = time.perf_counter() - began
+        shown = set(connection.execute(SHOWN.encode()).fetchall())
+    counted = {row[:-1] for row in found}
+    assert shown and counted == shown, sorted(map(str, counted ^ shown))[:20]
+    return Used(seconds, 0, None, {"cells": len(shown)})
+
+
 def measure(made: Installation, scales: list[float], runs: int) -> list[Figure]:
     """The whole way at each scale, growth, and on the largest a rebuild in turns with a day's delivery."""
     parts = [_way(made, scale) for scale in sorted(scales)]
     day = _write_day(made.state / "bench" / "day", made)
     made.database("city", "measured")
-    rebuilt, daily = in_turns(
-        made, runs, [lambda: alone("city", "steps", ""), lambda: alone("city", "steps", day)], "city"
+    rebuilt, daily, single = in_turns(
+        made,
+        runs,
+        [
+            lambda: alone("city", "steps", ""),
+            lambda: alone("city", "steps", day),
+            lambda: by_hand(made.url),
+        ],
+        "city",
     )
 
     def spent(used: list[Used], *steps: str) -> list[Used]:
@@ -181,9 +210,16 @@ def measure(made: Installation, scales: list[float], runs: int) -> list[Figure]:
 
     name = f"1 % more, scale {max(scales):g}"
     whole = Figure(name, "all anew: database time", spent(rebuilt, "core", "marts"))
+    by_one = Figure(
+        f"raw to mart, scale {max(scales):g}",
+        f"one statement by hand: {single[0].said['cells']:,} pass rates of food, as the mart has them",
+        single,
+    )
     return [
         *(figure for pair in parts for figure in pair),
         *(_growth(parts) if len(parts) > 1 else ()),
+        by_one,
+        replace(whole, measure=by_one.measure, subject="baotu: staging, core, marts of all sources: database time"),
         whole,
         Figure(name, "landing to core: database time", spent(daily, "core"), against=whole, bar=CORE_SHARE),
         Figure(name, "all marts from core: database time", spent(daily, "marts"), against=whole, bar=MARTS_SHARE),
