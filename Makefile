@@ -12,7 +12,7 @@ export SCARF_NO_ANALYTICS := 1
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export GX_ANALYTICS_ENABLED := false
 
-.PHONY: help venv demo up down status test faults containers workers storage browser bi bi-down bi-test fuzz bench bench-quick soak lint docs env sbom audit clean lock
+.PHONY: help venv demo up down status test operations faults containers workers storage browser bi bi-down bi-test fuzz bench bench-quick soak lint docs env sbom audit clean lock
 
 help: ## What can be made
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST)
@@ -55,7 +55,10 @@ bi-down: venv ## Stop Superset
 
 # Two processes, each with a PostgreSQL of its own; a file stays in one, for what its tests share.
 test: venv ## Unit, DAG, dbt and pipeline tests, the whole way under the scheduler among them
-	@$(VENV)/bin/python -m pytest --numprocesses 2 --dist loadfile tests/pipeline tests/dbt tests/dags tests/unit
+	@$(VENV)/bin/python -m pytest --numprocesses 2 --dist loadfile -m "not operations" tests/pipeline tests/dbt tests/dags tests/unit
+
+operations: venv ## What is done with a warehouse that runs: deliveries taken back, corrections, approval, backup, retention, readers
+	@$(VENV)/bin/python -m pytest --numprocesses 2 --dist loadfile -m operations tests/pipeline
 
 faults: venv ## Processes killed, loaders at once, held publications, naive errors switched on; all formulas on PostgreSQL 16
 	@$(VENV)/bin/python -m pytest --numprocesses 2 --dist loadfile tests/faults

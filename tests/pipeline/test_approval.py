@@ -12,6 +12,8 @@ from expectations import marts
 from tests.pipeline.conftest import Installation
 from tests.pipeline.test_targets import put
 
+pytestmark = pytest.mark.operations
+
 
 def food_2022(warehouse: Installation) -> tuple[int, bool]:
     """Denominator and attainment that readers see."""

@@ -17,6 +17,8 @@ from baotu.warehouse import connect
 from tests.conftest import WarehouseServer
 from tests.pipeline.conftest import City, Installation, _new_state
 
+pytestmark = pytest.mark.operations
+
 SAMPLES = (
     "抽样编号,食品名称,被抽样单位名称,被抽样单位所在区县,结果判定,抽样日期,抽样类型,公告日期\n"
     "SL22370102990001,示例面包,示例商店,历下区,合格,2022-06-01,评价性抽检,2022-07-28\n"

@@ -16,6 +16,8 @@ from baotu.warehouse import connect
 from tests.conftest import WarehouseServer
 from tests.pipeline.conftest import City, Installation
 
+pytestmark = pytest.mark.operations
+
 READS = {"bi_reader": {"marts", "quality"}, "bi_steward": {"marts", "quality", "quarantine"}}
 #: What a tool or its user might try; `{}` is a relation that may be read.
 FORBIDDEN = [

@@ -21,6 +21,8 @@ from baotu.samples import uscc
 from tests.conftest import WarehouseServer
 from tests.pipeline.conftest import City
 
+pytestmark = pytest.mark.operations
+
 BUDGET = yaml.safe_load(Path(__file__).with_name("budget.yml").read_text(encoding="utf-8"))
 #: How much more is not told yet: plans differ a little with statistics, and a data test more is a statement more.
 TOLERANCE = 1.15

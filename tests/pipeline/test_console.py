@@ -23,6 +23,8 @@ from baotu.sources import load_sources
 from baotu.warehouse import connect
 from tests.pipeline.conftest import Installation
 
+pytestmark = pytest.mark.operations
+
 FOOD = "food_spot_checks"
 HEADER = "抽样编号,食品名称,被抽样单位名称,被抽样单位统一社会信用代码,抽样所在区县,抽样日期,抽样类型,判定结论,备注\n"
 HOSTILE = '"><img src=x onerror=alert(1)><script>alert(2)</script>&.csv'

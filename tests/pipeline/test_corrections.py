@@ -18,6 +18,8 @@ from tests.pipeline.conftest import Installation
 from tests.pipeline.test_deliveries import CORE, FOOD, HEADER, issued, q03, results, sample, statuses
 from tests.pipeline.test_truth import assert_every_row_ends
 
+pytestmark = pytest.mark.operations
+
 #: Five files about the samples A to F, in order of issue: name → (content, sidecar). `{p}` tells one office's files
 #: from another's.
 FILES = {

@@ -23,6 +23,8 @@ from baotu.warehouse import connect
 from tests.conftest import WarehouseServer
 from tests.pipeline.conftest import Installation
 
+pytestmark = pytest.mark.operations
+
 FOOD = "food_spot_checks"
 SURVEYS = "satisfaction_surveys"
 WEIGHTS = "reference_weights"

@@ -14,6 +14,8 @@ from baotu.glossary import topics
 from baotu.settings import PROJECT
 from tests.pipeline.conftest import City
 
+pytestmark = pytest.mark.operations
+
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 
 

@@ -18,6 +18,8 @@ from baotu import embedded
 from baotu.embedded import Server, ServerError, start_embedded, stop_embedded
 from baotu.settings import Credentials, settings
 
+pytestmark = pytest.mark.operations
+
 
 @pytest.fixture(params=[16, 18])
 def server(request: pytest.FixtureRequest) -> Iterator[Server]:

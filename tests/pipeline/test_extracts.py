@@ -19,6 +19,8 @@ from baotu.warehouse import connect
 from tests.pipeline.conftest import City, Installation
 from tests.pipeline.test_freshness import FOOD, put_notice
 
+pytestmark = pytest.mark.operations
+
 
 def export(*arguments: str) -> Result:
     return CliRunner().invoke(main, ["export", *arguments], catch_exceptions=False)

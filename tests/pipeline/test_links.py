@@ -10,6 +10,8 @@ from baotu.cli import main
 from baotu.samples import uscc
 from tests.pipeline.conftest import Installation
 
+pytestmark = pytest.mark.operations
+
 CODES = [uscc("370102", 80_000 + number) for number in range(5)]
 REGISTER = {
     date: "企业名称,统一社会信用代码,曾用名,住所\n"

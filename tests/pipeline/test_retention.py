@@ -23,6 +23,8 @@ from tests.pipeline.conftest import FEW_MARTS, Installation, _new_state
 from tests.pipeline.test_console import client
 from tests.pipeline.test_deliveries import FOOD, HEADER, SURVEYS, WEIGHTS, issued, q03, sample, samples, statuses
 
+pytestmark = pytest.mark.operations
+
 POLICY = load_source(FOOD).model_copy(update={"keep_raw_months": 36})
 CORRECTION = "原交付编号,原行号," + HEADER
 

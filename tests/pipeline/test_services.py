@@ -24,6 +24,8 @@ from baotu.embedded import embedded_server, start_embedded
 from baotu.services import Client, ServiceError
 from baotu.settings import Credentials, settings
 
+pytestmark = pytest.mark.operations
+
 TINY_DAG = """
 import hashlib, os, subprocess, sys, time
 from pathlib import Path
