@@ -12,7 +12,7 @@ import json
 import logging
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from itertools import islice
@@ -138,7 +138,8 @@ def link_names(
             progress(f"Linking: {new['party']} new names of parties, {new['enterprise']} of enterprises")
             for side, other in (("party", "enterprise"), ("enterprise", "party")):
                 if new[other]:
-                    _known_names(connection, side, model.version, Path(scratch) / f"{side}.csv", matcher)
+                    query = _known_names(side, model.version, matcher.new_block_keys(other))
+                    _read_known(connection, query, Path(scratch) / f"{side}.csv", side, matcher)
             pairs = matcher.match(progress)
             matches = _write(connection, matcher, model.version)
     seconds = time.monotonic() - began
@@ -193,12 +194,27 @@ def _new_names(
             yield row[0]
 
 
-def _known_names(connection: psycopg.Connection, side: str, version: str, path: Path, matcher: "Matcher") -> None:
+#: Above so many keys PostgreSQL takes longer to compare them with each name's than to send all names.
+_FEW_KEYS = 500
+
+
+def _known_names(side: str, version: str, wanted: Sequence[int]) -> sql.Composed:
+    """Names that have been compared, with their block keys: those with one of the wanted, where these are few."""
     query = sql.SQL(
-        "copy (select name_key, array_to_string(block_keys, ' ') from ops.linked_name where model_version = {}"
-        " and side = {} and block_keys <> '{{}}') to stdout (format csv)"
-    ).format(sql.Literal(version), sql.Literal(side))
-    with path.open("wb") as out, connection.cursor() as cursor, cursor.copy(query) as copy:
+        "select name_key, array_to_string(block_keys, ' ') from ops.linked_name where model_version = {} and side = {}"
+        " and {}"
+    )
+    is_near = (
+        sql.SQL("block_keys && {}::integer[]").format(sql.Literal(list(wanted)))
+        if len(wanted) <= _FEW_KEYS
+        else sql.SQL("block_keys <> '{}'")
+    )
+    return query.format(sql.Literal(version), sql.Literal(side), is_near)
+
+
+def _read_known(connection: psycopg.Connection, query: sql.Composed, path: Path, side: str, matcher: "Matcher") -> None:
+    copied = sql.SQL("copy ({}) to stdout (format csv)").format(query)
+    with path.open("wb") as out, connection.cursor() as cursor, cursor.copy(copied) as copy:
         for block in copy:
             out.write(block)
     if path.stat().st_size:
@@ -304,6 +320,10 @@ class Matcher:
         self._db.execute(f"insert into {side}_key select unnest(block_keys), name_id, false from known")
         self._next_name += self._count("select count(*) from known")
         self._db.execute("drop table known")
+
+    def new_block_keys(self, side: str) -> list[int]:
+        """Those of the names that have not been compared: without one of them there is nothing to compare with."""
+        return [key for (key,) in self._rows(f"select distinct block_key from {side}_key where is_new")]
 
     def match(self, progress: Callable[[str], None] = log.debug) -> int:
         """Compare all candidates of which one is new. Says how many."""

@@ -57,7 +57,10 @@ def linked(connection, **options) -> linking.LinkingResult:
     return result
 
 
-def test_all_at_once_and_in_any_order_end_the_same(warehouse, names):
+@pytest.mark.parametrize("few", [0, 10_000])
+def test_all_at_once_and_in_any_order_end_the_same(warehouse, names, monkeypatch, few):
+    """Whether all known names are read, or those alone that share a key with a new one."""
+    monkeypatch.setattr(linking, "_FEW_KEYS", few)
     register, parties = names
     with warehouse.connect() as connection:
         deliver(connection, "stg_enterprise_registry", "normalized_name", register)
