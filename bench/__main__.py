@@ -51,13 +51,13 @@ def main(
 
         def of_city() -> list[Figure]:
             wished = scales or ("0.1" if quick else "0.1,0.5,1")
-            return city.measure(made, [float(scale) for scale in wished.split(",")], 1 if quick else min(runs, 3))
+            return city.measure(made, [float(scale) for scale in wished.split(",")], 0 if quick else min(runs, 3))
 
         measures: dict[str, Callable[[], list[Figure]]] = {
             "load": lambda: load.measure(
                 made, rows, runs, workbook_rows=min(rows, 20_000 if quick else 200_000), with_others=not quick
             ),
-            "validate": lambda: validate.measure(made, rows, min(runs, 3)),
+            "validate": lambda: validate.measure(made, rows, 1 if quick else min(runs, 3)),
             "files": lambda: files.measure(made, *((100, 100) if quick else (1_000, 100)), min(runs, 3)),
             "start": lambda: start.measure(made, runs),
             "up": lambda: up.measure(made, min(runs, 3)),

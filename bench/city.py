@@ -190,8 +190,11 @@ def by_hand(url: str) -> Used:
 
 
 def measure(made: Installation, scales: list[float], runs: int) -> list[Figure]:
-    """The whole way at each scale, growth, and on the largest a rebuild in turns with a day's delivery."""
+    """The whole way at each scale, growth, and on the largest a rebuild in turns with a day's delivery, where RUNS is not 0."""
     parts = [_way(made, scale) for scale in sorted(scales)]
+    ways = [figure for pair in parts for figure in pair] + (_growth(parts) if len(parts) > 1 else [])
+    if not runs:
+        return ways
     day = _write_day(made.state / "bench" / "day", made)
     made.database("city", "measured")
     rebuilt, daily, single = in_turns(
@@ -216,8 +219,7 @@ def measure(made: Installation, scales: list[float], runs: int) -> list[Figure]:
         single,
     )
     return [
-        *(figure for pair in parts for figure in pair),
-        *(_growth(parts) if len(parts) > 1 else ()),
+        *ways,
         by_one,
         replace(whole, measure=by_one.measure, subject="baotu: staging, core, marts of all sources: database time"),
         whole,
