@@ -14,6 +14,8 @@ from baotu.deliveries import NotPossible
 from baotu.sources import SOURCES, load_source
 from tests.pipeline.conftest import Installation
 
+pytestmark = pytest.mark.operations
+
 FOOD, SURVEYS = "food_spot_checks", "satisfaction_surveys"
 HEADER = "抽样编号,食品名称,被抽样单位名称,抽样所在区县,抽样日期,抽样类型,检验项目,判定结论,内部编码\n"
 
