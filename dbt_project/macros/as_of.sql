@@ -36,7 +36,8 @@
 
 {#- The days at which evaluation points look, in order, and each day's next of them. Facts of two days with the same next
     one are before, at or after the same points: gathered by it, they are a few rows for each cell, however many there
-    are. A day after the last one has none (null), as what is known without an end. -#}
+    are. A day after the last one has none (null), as what is known without an end. What `point_days` selects
+    is read as a CTE `point_day`. -#}
 {% macro point_days() -%}
     select array_agg(distinct edge.day_on order by edge.day_on) as days
     from {{ ref('int_evaluation_point') }} as point

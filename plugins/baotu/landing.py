@@ -465,7 +465,7 @@ def _unescaped(block: Block) -> Block:
 
 
 def _copy_text(delivery_id: int, row_no: int, block: Block) -> str:
-    """A block as COPY's csv, its first row numbered ROW_NO. psycopg's own text, cell by cell, takes twice as long.
+    """A block as COPY's csv, its first row numbered ROW_NO. psycopg's own text, cell by cell, takes longer.
 
     Csv, for there an empty cell is null as it stands: in COPY's text each has to be written out, here, and read, there.
     """

@@ -194,8 +194,8 @@ def _new_names(
             yield row[0]
 
 
-#: Above so many keys PostgreSQL takes longer to compare them with each name's than to send all names.
-_FEW_KEYS = 500
+#: With more keys PostgreSQL takes longer to compare them with each name's than to send all names (docs/performance.md).
+_FEW_KEYS = 100
 
 
 def _known_names(side: str, version: str, wanted: Sequence[int]) -> sql.Composed:
